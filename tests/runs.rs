@@ -131,6 +131,8 @@ fn default_settings_match_the_example() {
 
     [data]
     path = "few"
+    train_folder = "train"
+    validation_folder = "validation"
     cache_mb = 512
     cache_dir = "caches/permafrost"
 

@@ -241,12 +241,13 @@ fn test_split_is_taken_from_the_training_images() {
     assert_eq!(workplace.history("run"), workplace.history("on-set"));
     assert_eq!(workplace.read("run/test.json"), workplace.read("on-set/test.json"));
 
-    let (folders, train) = with_test_folder();
-    let train = train.replace("--out", "--no-augment --out");
-    folders.run(&format!("{train} run")).expect_success();
+    let (folders, on_images) = with_test_folder();
+    let on_images = on_images.replace("--out", "--no-augment --out");
+    folders.run(&format!("{on_images} run")).expect_success();
     folders.run(set).expect_success();
-    let on_set =
-        flags.iter().fold(train.replace("train photos", "train --features set"), |text, flag| {
+    let on_set = flags
+        .iter()
+        .fold(on_images.replace("train photos", "train --features set"), |text, flag| {
             text.replace(flag, "")
         });
     let done = folders.run(&format!("{on_set} on-set")).expect_success();
@@ -316,7 +317,7 @@ fn duplicates_across_splits_are_counted_at_the_start() {
     }
     let done = workplace.run(&format!("{train} run")).expect_success();
     let unwrapped = done.stdout.replace("\n              ", " ");
-    let row = "Duplicates    test: 14 identical to training or validation images, which makes the metrics too good; `permafrost doctor` lists them\n";
+    let row = "Duplicates    validation: 1 near duplicates; test: 14 identical to training or validation images, which makes the metrics too good; `permafrost doctor` lists them\n";
     assert!(unwrapped.contains(row), "{}", done.stdout);
 }
 

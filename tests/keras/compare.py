@@ -22,7 +22,9 @@ def compare(check, what, found, expected, tolerance, of):
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
     check_data(f"{check}: {what}", found, expected, tolerance)
     magnitude = np.abs(expected)
-    unit = {"largest": magnitude.max(), "each": magnitude, "one": 1.0}[of]
+    # A value of 0 agrees only with 0.
+    each = np.where(found == expected, 1.0, magnitude)
+    unit = {"largest": magnitude.max(), "each": each, "one": 1.0}[of]
     difference = (np.abs(found - expected) / unit).max()
     words = {"largest": "of the largest value", "each": "of each value", "one": "at most"}[of]
     line = f"{check}: {what}: {expected.size} values differ by {difference:.1e} {words}, tolerance {tolerance:.0e}"

@@ -29,6 +29,17 @@ def check(permafrost, pngs):
         check_model(permafrost, name, run / "best", image_files.twenty(folder))
 
 
+    # Each kind of head; the batch normalization is folded, and the scale of the features is in the first kernel.
+    for name, flags in (
+        ("two hidden layers, normalized, ReLU", ("--hidden-units", "32,16", "--hidden-activation", "relu", "--batch-norm")),
+        ("GELU", ("--hidden-units", 32, "--hidden-activation", "gelu")),
+        ("no hidden layer, scaled", ("--hidden-units", 0, "--scale-features")),
+    ):
+        run = permafrost.scratch / f"run-{name.replace(', ', '-').replace(' ', '-')}"
+        permafrost.train(pngs, run, *settings, *flags)
+        check_model(permafrost, name, run / "best", image_files.twenty(pngs))
+
+
 def check_model(permafrost, name, model, files):
     images, expected = image_files.read(files), expected_of(permafrost, model, files)
     stem = name.replace(", ", "_").replace(" ", "_")

@@ -77,6 +77,17 @@ def check(permafrost, pngs):
         found = permafrost.train(pngs, run, *settings, *flags, "--head-from", scratch / "head.keras")
         compare_histories("history", f"with {what}", found, expected)
 
+    models.head(dropout=0, activation="relu").save(scratch / "relu.keras")
+    for what, activation, batch_norm in (("ReLU", "relu", False), ("batch normalization and ReLU", "relu", True)):
+        model = models.whole(dropout=0, activation=activation, batch_norm=batch_norm)
+        expected = fit(models.compiled(model), pngs)
+        moves = abs(expected["val_loss"][1] / plain["val_loss"][1] - 1) > 0.01
+        require("history", f"in Keras, the val_loss changes with {what}", moves)
+        run = scratch / f"run-{what.replace(' ', '-')}"
+        flags = ("--batch-norm",) if batch_norm else ()
+        found = permafrost.train(pngs, run, *settings, *flags, "--head-from", scratch / "relu.keras")
+        compare_histories("history", f"with {what}", found, expected)
+
     found = permafrost.train(
         pngs, scratch / "run-scaled", *settings, "--scale-features", "--head-from", scratch / "head.keras"
     )

@@ -11,13 +11,13 @@ SIZE = (64, 64)
 FEATURES = (2, 2, 512)
 
 
-def head(dropout=0.5):
+def head(dropout=0.5, activation="linear"):
     """Returns the example's head as a separate model on the features, with weights made by a formula."""
     model = keras.Sequential(
         [
             keras.Input(FEATURES),
             layers.Flatten(name="flatten"),
-            layers.Dense(256, name="dense"),
+            layers.Dense(256, activation=activation, name="dense"),
             layers.Dropout(dropout, name="dropout"),
             layers.Dense(1, activation="sigmoid", name="dense_1"),
         ]
@@ -26,7 +26,7 @@ def head(dropout=0.5):
     return model
 
 
-def whole(augment=False, dropout=0.5, feature_scale=1):
+def whole(augment=False, dropout=0.5, feature_scale=1, activation="linear", batch_norm=False):
     """Returns the example's model, with the head's weights made by the same formula. Keras chooses the names of the
     layers. The features are divided by `feature_scale`, and the first kernel multiplied by it."""
     inputs = keras.Input((*SIZE, 3))
@@ -40,7 +40,10 @@ def whole(augment=False, dropout=0.5, feature_scale=1):
     if feature_scale != 1:
         outputs = layers.Rescaling(1 / feature_scale)(outputs)
     dense, dense_1 = layers.Dense(256), layers.Dense(1, activation="sigmoid")
-    outputs = dense_1(layers.Dropout(dropout)(dense(outputs)))
+    outputs = dense(outputs)
+    if batch_norm:
+        outputs = layers.BatchNormalization()(outputs)
+    outputs = dense_1(layers.Dropout(dropout)(layers.Activation(activation)(outputs)))
     kernel, bias, kernel_1, bias_1 = head_weights()
     dense.set_weights([kernel * np.float32(feature_scale), bias])
     dense_1.set_weights([kernel_1, bias_1])

@@ -14,8 +14,8 @@ use crate::keras;
 use crate::program;
 
 /// Arguments of a run that takes seconds and has all kinds of state: checkpoints within an epoch, a learning-rate
-/// schedule.
-const RUN: [&str; 11] = [
+/// schedule, moving averages, and momenta.
+const RUN: [&str; 16] = [
     "train",
     "--demo",
     "--image-size",
@@ -26,6 +26,11 @@ const RUN: [&str; 11] = [
     "2",
     "--reduce-on-plateau",
     "2",
+    "--hidden-units",
+    "64,16",
+    "--batch-norm",
+    "--optimizer",
+    "adam",
     "--seed=7",
 ];
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use ::report::{Predictions, ReportImage, RunReport};
 use augment::ImageRef;
 use formats::FormatError;
+use head::Activation;
 use image::{GrayImage, RgbImage};
 use model::{Classifier, Explainer, HeatMap, ModelCard, WeightsSearch};
 use photos::{ImageDataset, SplitDatasets};
@@ -246,7 +247,13 @@ fn command(config: &RunConfig) -> String {
         add("last-layer", Some(base.last_layer.clone()));
         add("pooling", Some(name_of(base.pooling)));
         if config.start == InitialWeights::Random {
-            add("hidden-units", Some(head.hidden_units.to_string()));
+            add("hidden-units", Some(head.hidden_text()));
+            let activation = head.activation;
+            add(
+                "hidden-activation",
+                (activation != Activation::Linear).then(|| activation.name().into()),
+            );
+            add("batch-norm", set(head.batch_norm));
         }
     }
     add("unfreeze", base.unfreeze.clone());

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use augment::{AugmentConfig, Compose, RandomFlip};
+use head::{Activation, HeadConfig};
 use model::{ModelCard, load_card};
 use photos::{ImageDataset, SharedImages, SplitDatasets};
 use quoting::Shown;
@@ -175,7 +176,7 @@ impl RunSummary<'_> {
         let weights = self.config.trainable_weights(self.data.classes().len())?;
         let parameters: usize = weights
             .iter()
-            .filter(|(name, _)| ::head::ARRAY_NAMES.contains(&name.as_str()))
+            .filter(|(name, _)| ::head::is_head_array(name))
             .map(|(_, shape)| shape.iter().product::<usize>())
             .sum();
         let start = match start {
@@ -197,8 +198,10 @@ impl RunSummary<'_> {
             ""
         };
         Ok(format!(
-            "{} units, dropout {}: {parameters} parameters, learning rate {}{start}{scaled}",
-            head.hidden_units, head.dropout, train.learning_rate
+            "{}, dropout {}: {parameters} parameters, learning rate {}{start}{scaled}",
+            hidden_layers(head),
+            head.dropout,
+            train.learning_rate
         ))
     }
 
@@ -341,6 +344,21 @@ fn classes(data: Data<'_>) -> String {
     };
     let each: Vec<String> = names.iter().enumerate().map(of_class).collect();
     format!("{}; {balance}", each.join(", "))
+}
+
+/// Returns the hidden layers of a head as text.
+fn hidden_layers(head: &HeadConfig) -> String {
+    if head.hidden_units.is_empty() {
+        return "no hidden layer".into();
+    }
+    let mut text = format!("{} units", head.hidden_text().replace(',', " and "));
+    if head.batch_norm {
+        text += ", batch normalization";
+    }
+    if head.activation != Activation::Linear {
+        text += &format!(", {}", head.activation.name());
+    }
+    text
 }
 
 /// Returns true if the largest class has more than [`IMBALANCE`] times the images of the smallest.

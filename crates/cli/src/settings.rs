@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf, absolute};
 
 use augment::AugmentConfig;
 use clap::{Args, ValueEnum};
-use head::HeadConfig;
+use head::{Activation, HeadConfig};
 use model::{KerasHead, ModelCard, WeightsSearch, load_card};
 use quoting::Shown;
 use report::ThresholdRule;
@@ -36,6 +36,17 @@ pub(crate) enum Optimizer {
     Adamw,
     /// Stochastic gradient descent
     Sgd,
+}
+
+/// Activations of hidden layers.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum HiddenActivation {
+    /// x
+    Linear,
+    /// max(x, 0)
+    Relu,
+    /// Gaussian error linear unit
+    Gelu,
 }
 
 /// Schedules of the learning rates.
@@ -111,10 +122,24 @@ pub(crate) struct TrainSettings {
         conflicts_with = "no_augment"
     )]
     views: Option<usize>,
-    /// Units of the first dense layer [default: 256]
-    #[arg(long, alias = "hidden", value_name = "UNITS", help_heading = "Head")]
-    hidden_units: Option<usize>,
-    /// Fraction of those units dropped in each step [default: 0.5]
+    /// Units of each hidden layer, such as `256` or `256,64`, or `0` for no hidden layer [default: 256]
+    #[arg(
+        long,
+        alias = "hidden",
+        value_name = "UNITS",
+        help_heading = "Head",
+        value_delimiter = ','
+    )]
+    hidden_units: Option<Vec<usize>>,
+    /// Activation of the hidden layers [default: linear]
+    #[arg(long, value_enum, help_heading = "Head", conflicts_with_all = ["from", "head_from"])]
+    hidden_activation: Option<HiddenActivation>,
+    /// Normalize the outputs of the hidden layers over each batch
+    ///
+    /// The saved model has no such layers: they are folded into the dense layers.
+    #[arg(long, help_heading = "Head", conflicts_with = "from")]
+    batch_norm: bool,
+    /// Fraction of the hidden units dropped in each step; without hidden layers, of the features [default: 0.5]
     #[arg(long, value_name = "FRACTION", help_heading = "Head")]
     dropout: Option<f32>,
     /// Divide all features by one number, their standard deviation over the training images
@@ -129,8 +154,7 @@ pub(crate) struct TrainSettings {
     from: Option<PathBuf>,
     /// Initialize the head from a `.keras` file
     ///
-    /// The file must end with the layers Dense (linear), Dropout and Dense (1 unit with sigmoid for two classes, else
-    /// softmax). It also determines hidden units and dropout.
+    /// The file must end with a chain of the layers Dense, activation (linear, relu or gelu), Dropout and BatchNormalization, the last of which is Dense (1 unit with sigmoid for two classes, else softmax). It also determines hidden units, their activation and dropout.
     #[arg(long, value_name = "FILE", help_heading = "Head", conflicts_with_all = ["from", "hidden_units"])]
     head_from: Option<PathBuf>,
     /// Number of epochs [default: 50]
@@ -251,7 +275,12 @@ impl TrainSettings {
         }
         if let Some(path) = &self.head_from {
             let head = KerasHead::read(path)?;
-            default.head = HeadConfig { hidden_units: head.hidden, dropout: head.dropout };
+            anyhow::ensure!(
+                head.dropout.is_some() || self.dropout.is_some(),
+                "the layers of the head in `{}` have different dropout rates\nhint: choose one for all hidden layers with `--dropout`",
+                path.shown()
+            );
+            default.head = head.head;
             start = InitialWeights::Head(absolute(path)?);
         }
         let base = self.trainable(self.base.config(default.base))?;
@@ -307,8 +336,19 @@ impl TrainSettings {
             augment,
             base,
             head: HeadConfig {
-                hidden_units: self.hidden_units.unwrap_or(default.head.hidden_units),
+                hidden_units: match self.hidden_units.as_deref() {
+                    None => default.head.hidden_units,
+                    Some([0]) => vec![],
+                    Some(units) => units.to_vec(),
+                },
                 dropout: self.dropout.unwrap_or(default.head.dropout),
+                activation: match self.hidden_activation {
+                    None => default.head.activation,
+                    Some(HiddenActivation::Linear) => Activation::Linear,
+                    Some(HiddenActivation::Relu) => Activation::Relu,
+                    Some(HiddenActivation::Gelu) => Activation::Gelu,
+                },
+                batch_norm: self.batch_norm || default.head.batch_norm,
             },
             loss: LossConfig {
                 class_weight: self.class_weight.clone(),

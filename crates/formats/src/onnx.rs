@@ -144,6 +144,7 @@ impl Program {
                 self.operation(layer, "dense", OpType::Gemm, vec![kernel, bias], vec![]);
                 let (what, operator) = match activation {
                     Activation::Linear => return,
+                    Activation::Gelu => return self.gelu(layer),
                     Activation::Relu => ("relu", OpType::Relu),
                     Activation::Sigmoid => ("sigmoid", OpType::Sigmoid),
                     Activation::Softmax => ("softmax", OpType::Softmax),
@@ -152,6 +153,25 @@ impl Program {
             }
             SequentialLayerKind::Dropout { .. } => {}
         }
+    }
+
+    /// Adds x (1 + erf(x / sqrt 2)) / 2, because the operator set has no Gelu, for the output x of the dense layer.
+    fn gelu(&mut self, layer: &str) {
+        let input = format!("{layer}/dense");
+        for (what, value, operator) in [
+            ("inverse_root", std::f32::consts::FRAC_1_SQRT_2, OpType::Mul),
+            ("erf", 0.0, OpType::Erf),
+            ("one", 1.0, OpType::Add),
+            ("half", 0.5, OpType::Mul),
+        ] {
+            let is_erf = matches!(operator, OpType::Erf);
+            let constants = match is_erf {
+                true => vec![],
+                false => vec![self.constant(layer, what, &[], [value])],
+            };
+            self.operation(layer, &format!("gelu_{what}"), operator, constants, vec![]);
+        }
+        self.operation(layer, "gelu", OpType::Mul, vec![input], vec![]);
     }
 
     fn operation(

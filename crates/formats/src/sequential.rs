@@ -92,6 +92,8 @@ pub enum Activation {
     Linear,
     /// Negative values become 0.
     Relu,
+    /// x P(X <= x) for a standard normal X, without approximation.
+    Gelu,
     /// Each unit becomes a probability.
     Sigmoid,
     /// The units become probabilities that add up to 1.

@@ -37,16 +37,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let bias: Vec<f32> = means.iter().map(|mean| -square(mean) / 2.0).collect();
     let identity: Vec<f32> =
         (0..classes * classes).map(|at| f32::from(u8::from(at % (classes + 1) == 0))).collect();
-    let arrays = [
+    let arrays = vec![
         (vec![INPUTS, classes], kernel),     // dense/kernel
         (vec![classes], bias),               // dense/bias
         (vec![classes, classes], identity),  // dense_1/kernel
         (vec![classes], vec![0.0; classes]), // dense_1/bias
     ];
-    let (config, device) = (HeadConfig { hidden_units: classes, dropout: 0.0 }, Device::flex());
+    let (config, device) = (
+        HeadConfig { hidden_units: vec![classes], dropout: 0.0, ..HeadConfig::default() },
+        Device::flex(),
+    );
     let head = config.init_with(INPUTS, classes, arrays, &device)?;
 
-    let logits = head.forward(Tensor::<2>::from_data(NEW, &device), None);
+    let logits = head.forward(Tensor::<2>::from_data(NEW, &device));
     let probabilities = head.probabilities(logits).into_data();
     for (row, (label, _)) in probabilities.as_slice::<f32>()?.chunks_exact(classes).zip(KNOWN) {
         writeln!(stdout(), "iris of the species {label}: {row:.2?}")?;

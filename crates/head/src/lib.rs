@@ -6,12 +6,14 @@
 //! resumed run other masks than an uninterrupted one.
 #![doc = include_str!("../README.md")]
 
+mod batch_norm;
 mod config;
 mod dropout;
 mod flatten;
 mod module;
 
-pub use config::HeadConfig;
-pub use dropout::dropout_mask;
+pub use batch_norm::BatchMoments;
+pub use config::{Activation, HeadConfig};
+pub use dropout::dropout_masks;
 pub use flatten::flatten;
-pub use module::{ARRAY_NAMES, Head, OtherShape, is_head_array};
+pub use module::{Head, OtherShape, is_head_array, layer_name};

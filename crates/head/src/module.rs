@@ -2,14 +2,12 @@
 
 use burn::module::{Module, Param};
 use burn::nn::{Linear, LinearConfig};
-use burn::tensor::activation::{sigmoid, softmax};
+use burn::tensor::activation::{gelu, relu, sigmoid, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 use random::{AddressedRng, Purpose};
 
-use crate::HeadConfig;
-
-/// Names of the four parameter arrays of a head, in the order of [`Head::to_arrays`].
-pub const ARRAY_NAMES: [&str; 4] = ["dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias"];
+use crate::batch_norm::{BatchMoments, BatchNorm, fold};
+use crate::{Activation, HeadConfig};
 
 /// Returns true if `name` is the name of an array of a head, not of a base.
 ///
@@ -20,21 +18,38 @@ pub const ARRAY_NAMES: [&str; 4] = ["dense/kernel", "dense/bias", "dense_1/kerne
 /// assert!(!head::is_head_array("block5_conv3/kernel"));
 /// ```
 pub fn is_head_array(name: &str) -> bool {
-    name.starts_with("dense")
+    name.starts_with("dense") || name.starts_with("batch_normalization")
 }
 
-/// Head: two dense layers with dropout between them.
+/// Returns the name of layer `at` of a kind as Keras numbers it: `dense`, `dense_1`, ...
 ///
-/// The parameter paths of the module are `dense.weight`, `dense.bias`, `dense_1.weight` and
-/// `dense_1.bias`.
+/// # Examples
+///
+/// ```
+/// assert_eq!([0, 1].map(|at| head::layer_name("dense", at)), ["dense", "dense_1"]);
+/// ```
+pub fn layer_name(kind: &str, at: usize) -> String {
+    match at {
+        0 => kind.to_owned(),
+        at => format!("{kind}_{at}"),
+    }
+}
+
+/// Head: hidden dense layers, and a dense layer that computes the logits. [`HeadConfig`] has the
+/// order of the layers.
+///
+/// The parameter paths of the module are `dense.0.weight`, `dense.0.bias`, `dense.1.weight` and so
+/// on, and `batch_normalization.0.gamma` and so on.
 #[doc(alias = "Dense")]
 #[doc(alias = "fully connected")]
 #[doc(alias = "Linear")]
 #[doc(alias = "MLP")]
 #[derive(Module, Debug)]
 pub struct Head {
-    dense: Linear,
-    dense_1: Linear,
+    dense: Vec<Linear>,
+    batch_normalization: Vec<BatchNorm>,
+    #[module(skip)]
+    activation: Activation,
 }
 
 /// Error of an array whose shape is not the expected one.
@@ -42,7 +57,7 @@ pub struct Head {
 #[error("`{name}` has the shape {found:?}, expected {expected:?}")]
 pub struct OtherShape {
     /// Name of the array.
-    pub name: &'static str,
+    pub name: String,
     /// Expected shape.
     pub expected: Vec<usize>,
     /// Shape of the array.
@@ -55,28 +70,40 @@ fn outputs(classes: usize) -> usize {
 }
 
 impl HeadConfig {
-    /// Returns the shapes of the four arrays: (inputs, units) for kernels and (units) for biases.
+    /// Returns the names and shapes of the arrays, in order: kernel (inputs, units) and bias (units)
+    /// of each dense layer, and `gamma`, `beta`, `moving_mean` and `moving_variance` (units) of the
+    /// batch normalization that follows it.
     ///
     /// # Examples
     ///
     /// ```
     /// use head::HeadConfig;
     ///
-    /// let config = HeadConfig { hidden_units: 16, dropout: 0.5 };
-    /// assert_eq!(config.shapes(512, 2), [vec![512, 16], vec![16], vec![16, 1], vec![1]]);
-    /// assert_eq!(config.shapes(512, 3)[2..], [vec![16, 3], vec![3]]); // one output per class
+    /// let config = HeadConfig { hidden_units: vec![16], ..HeadConfig::default() };
+    /// let arrays = config.arrays(512, 2);
+    /// assert_eq!(arrays[0], ("dense/kernel".to_owned(), vec![512, 16]));
+    /// assert_eq!(arrays[2], ("dense_1/kernel".to_owned(), vec![16, 1]));
+    /// assert_eq!(config.arrays(512, 3)[2].1, [16, 3]); // one output per class
     /// ```
-    pub fn shapes(&self, inputs: usize, classes: usize) -> [Vec<usize>; 4] {
-        let outputs = outputs(classes);
-        [
-            vec![inputs, self.hidden_units],
-            vec![self.hidden_units],
-            vec![self.hidden_units, outputs],
-            vec![outputs],
-        ]
+    pub fn arrays(&self, inputs: usize, classes: usize) -> Vec<(String, Vec<usize>)> {
+        let mut arrays = vec![];
+        let mut width = inputs;
+        let hidden = self.hidden_units.len();
+        for (at, units) in self.hidden_units.iter().copied().chain([outputs(classes)]).enumerate() {
+            let name = layer_name("dense", at);
+            arrays.push((format!("{name}/kernel"), vec![width, units]));
+            arrays.push((format!("{name}/bias"), vec![units]));
+            if self.batch_norm && at < hidden {
+                let name = layer_name("batch_normalization", at);
+                let parts = BatchNorm::ARRAYS.map(|part| (format!("{name}/{part}"), vec![units]));
+                arrays.extend(parts);
+            }
+            width = units;
+        }
+        arrays
     }
 
-    /// Returns the number of values in the four arrays.
+    /// Returns the number of values in the arrays.
     ///
     /// # Examples
     ///
@@ -88,7 +115,7 @@ impl HeadConfig {
     /// ```
     #[doc(alias = "count_params")]
     pub fn parameters(&self, inputs: usize, classes: usize) -> usize {
-        self.shapes(inputs, classes).iter().map(|shape| shape.iter().product::<usize>()).sum()
+        self.arrays(inputs, classes).iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
     }
 
     /// Creates a head for `inputs` features and `classes` classes, with random kernels and zero
@@ -110,10 +137,11 @@ impl HeadConfig {
     /// use burn::tensor::Device;
     /// use head::HeadConfig;
     ///
-    /// let config = HeadConfig { hidden_units: 4, dropout: 0.5 };
+    /// let config = HeadConfig { hidden_units: vec![4], ..HeadConfig::default() };
     /// let head = config.init(8, 2, 1, &Device::flex()); // 8 features, 2 classes, seed 1
-    /// let [(shape, kernel), (_, bias), ..] = head.to_arrays();
-    /// assert_eq!((shape, bias), (vec![8, 4], vec![0.0; 4]));
+    /// let arrays = head.to_arrays();
+    /// let [(_, shape, kernel), (_, _, bias), ..] = &arrays[..] else { panic!("four arrays") };
+    /// assert_eq!((&shape[..], &bias[..]), (&[8, 4][..], &[0.0; 4][..]));
     /// let limit = (6.0f32 / (8.0 + 4.0)).sqrt();
     /// assert!(kernel.iter().all(|weight| weight.abs() <= limit));
     /// ```
@@ -121,23 +149,31 @@ impl HeadConfig {
     #[doc(alias = "xavier_uniform")]
     pub fn init(&self, inputs: usize, classes: usize, seed: u64, device: &Device) -> Head {
         let mut layer = 0;
-        let arrays = self.shapes(inputs, classes).map(|shape| match shape.as_slice() {
-            &[inputs, units] => {
-                let mut draws = AddressedRng::at(seed, Purpose::HeadKernel, 0, layer);
-                layer += 1;
-                let limit = (6.0 / (inputs + units) as f32).sqrt();
-                (0..inputs * units).map(|_| draws.between(-limit, limit)).collect()
+        let arrays = self.arrays(inputs, classes).into_iter().map(|(name, shape)| {
+            match (shape.as_slice(), name.rsplit('/').next()) {
+                (&[inputs, units], _) => {
+                    let mut draws = AddressedRng::at(seed, Purpose::HeadKernel, 0, layer);
+                    layer += 1;
+                    let limit = (6.0 / (inputs + units) as f32).sqrt();
+                    (0..inputs * units).map(|_| draws.between(-limit, limit)).collect()
+                }
+                (_, Some("gamma" | "moving_variance")) => vec![1.0; shape[0]],
+                _ => vec![0.0; shape[0]],
             }
-            bias => vec![0.0; bias.iter().product()],
         });
-        self.head(inputs, classes, arrays, device)
+        self.head(inputs, classes, arrays.collect(), device)
     }
 
-    /// Creates a head from `arrays`, each a shape and its values, in the order of [`ARRAY_NAMES`].
+    /// Creates a head from `arrays`, each a shape and its values, in the order of
+    /// [`Self::arrays`].
     ///
     /// # Errors
     ///
-    /// Returns an error if the shape of an array differs from [`Self::shapes`].
+    /// Returns an error if the shape of an array differs from [`Self::arrays`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if there are fewer or more arrays.
     ///
     /// # Examples
     ///
@@ -145,18 +181,18 @@ impl HeadConfig {
     /// use burn::tensor::Device;
     /// use head::HeadConfig;
     ///
-    /// let config = HeadConfig { hidden_units: 2, dropout: 0.5 };
-    /// let arrays = [
+    /// let config = HeadConfig { hidden_units: vec![2], ..HeadConfig::default() };
+    /// let arrays = vec![
     ///     (vec![1, 2], vec![1.0, 10.0]), // dense/kernel
     ///     (vec![2], vec![0.0, 0.0]),     // dense/bias
     ///     (vec![2, 1], vec![1.0, 1.0]),  // dense_1/kernel
     ///     (vec![1], vec![0.25]),         // dense_1/bias
     /// ];
     /// let head = config.init_with(1, 2, arrays.clone(), &Device::flex())?;
-    /// assert_eq!(head.to_arrays(), arrays);
+    /// assert_eq!(head.to_arrays()[1].2, [0.0, 0.0]);
     ///
     /// let other = config.init_with(3, 2, arrays, &Device::flex()).expect_err("3 features");
-    /// assert_eq!((other.name, other.expected), ("dense/kernel", vec![3, 2]));
+    /// assert_eq!((&*other.name, other.expected), ("dense/kernel", vec![3, 2]));
     /// # Ok::<(), head::OtherShape>(())
     /// ```
     #[doc(alias = "load_state_dict")]
@@ -165,24 +201,34 @@ impl HeadConfig {
         &self,
         inputs: usize,
         classes: usize,
-        arrays: [(Vec<usize>, Vec<f32>); 4],
+        arrays: Vec<(Vec<usize>, Vec<f32>)>,
         device: &Device,
     ) -> Result<Head, OtherShape> {
-        let shapes = self.shapes(inputs, classes);
-        for ((name, expected), (found, _)) in ARRAY_NAMES.into_iter().zip(shapes).zip(&arrays) {
+        let expected = self.arrays(inputs, classes);
+        assert_eq!(arrays.len(), expected.len(), "as many arrays as the head has");
+        for ((name, expected), (found, _)) in expected.into_iter().zip(&arrays) {
             if *found != expected {
                 return Err(OtherShape { name, expected, found: found.clone() });
             }
         }
-        Ok(self.head(inputs, classes, arrays.map(|(_, values)| values), device))
+        let arrays = arrays.into_iter().map(|(_, values)| values).collect();
+        Ok(self.head(inputs, classes, arrays, device))
     }
 
-    fn head(&self, inputs: usize, classes: usize, arrays: [Vec<f32>; 4], device: &Device) -> Head {
-        let [kernel, bias, kernel_1, bias_1] = arrays;
-        Head {
-            dense: dense([inputs, self.hidden_units], kernel, bias, device),
-            dense_1: dense([self.hidden_units, outputs(classes)], kernel_1, bias_1, device),
+    fn head(&self, inputs: usize, classes: usize, arrays: Vec<Vec<f32>>, device: &Device) -> Head {
+        let mut arrays = arrays.into_iter();
+        let mut next = || arrays.next().expect("an array of the head");
+        let (mut layers, mut batch_normalization, mut width) = (vec![], vec![], inputs);
+        for units in self.hidden_units.iter().copied().chain([outputs(classes)]) {
+            let (kernel, bias) = (next(), next());
+            if self.batch_norm && layers.len() < self.hidden_units.len() {
+                let arrays = [next(), next(), next(), next()];
+                batch_normalization.push(BatchNorm::new(arrays, device));
+            }
+            layers.push(dense([width, units], kernel, bias, device));
+            width = units;
         }
+        Head { dense: layers, batch_normalization, activation: self.activation }
     }
 }
 
@@ -191,17 +237,15 @@ impl Head {
     /// probabilities.
     ///
     /// ```text
-    /// hidden = (features x dense/kernel + dense/bias) * mask
-    /// logits = hidden x dense_1/kernel + dense_1/bias
+    /// hidden = activation(batch_norm(features x kernel + bias))    for each hidden layer
+    /// logits = hidden x last kernel + last bias
     /// ```
     ///
-    /// `x` is the matrix product, and `*` the product of elements. Both layers are linear. Only
-    /// training has a mask; see [`crate::dropout_mask`].
+    /// `x` is the matrix product. A batch normalization uses its moving averages.
     ///
     /// # Shapes
     ///
     /// - features: (N, inputs), flattened in the order (height, width, channels)
-    /// - mask: (N, hidden)
     /// - output: (N, 1) for two classes, else (N, classes)
     ///
     /// # Examples
@@ -211,8 +255,8 @@ impl Head {
     /// use head::HeadConfig;
     ///
     /// let device = Device::flex();
-    /// let config = HeadConfig { hidden_units: 2, dropout: 0.5 };
-    /// # let arrays = [
+    /// let config = HeadConfig { hidden_units: vec![2], ..HeadConfig::default() };
+    /// # let arrays = vec![
     /// #     (vec![1, 2], vec![1.0, 10.0]),
     /// #     (vec![2], vec![0.0, 0.0]),
     /// #     (vec![2, 1], vec![1.0, 1.0]),
@@ -221,20 +265,98 @@ impl Head {
     /// // Kernels (1, 10) and (1, 1), biases (0, 0) and 0.25.
     /// let head = config.init_with(1, 2, arrays, &device)?;
     /// let features = Tensor::<2>::from_data([[3.0f32]], &device);
-    /// assert_eq!(head.forward(features.clone(), None).into_scalar::<f32>(), 33.25);
+    /// assert_eq!(head.forward(features.clone()).into_scalar::<f32>(), 33.25);
     ///
     /// // In training, this mask drops the second hidden unit and doubles the first.
     /// let mask = Tensor::<2>::from_data([[2.0f32, 0.0]], &device);
-    /// assert_eq!(head.forward(features, Some(mask)).into_scalar::<f32>(), 6.25);
+    /// let (logits, _) = head.forward_training(features, &[mask]);
+    /// assert_eq!(logits.into_scalar::<f32>(), 6.25);
     /// # Ok::<(), head::OtherShape>(())
     /// ```
-    pub fn forward(&self, features: Tensor<2>, mask: Option<Tensor<2>>) -> Tensor<2> {
-        let hidden = self.dense.forward(features);
-        let hidden = match mask {
-            Some(mask) => hidden * mask,
-            None => hidden,
+    pub fn forward(&self, features: Tensor<2>) -> Tensor<2> {
+        let (last, hidden) = self.dense.split_last().expect("a last layer");
+        let mut values = features;
+        for (at, layer) in hidden.iter().enumerate() {
+            values = layer.forward(values);
+            if let Some(normalization) = self.batch_normalization.get(at) {
+                values = normalization.forward(values);
+            }
+            values = self.activate(values);
+        }
+        last.forward(values)
+    }
+
+    /// Computes the logits of a batch like [`Self::forward`], in a training step: multiplies the
+    /// inputs of each dense layer after the first by a dropout mask, see [`crate::dropout_masks`],
+    /// and normalizes over the batch. Without hidden layers, the mask is for the features. Returns
+    /// the moments of the batch for [`Self::with_moments`].
+    ///
+    /// # Shapes
+    ///
+    /// - features: (N, inputs)
+    /// - masks: (N, units) for each hidden layer, or (N, inputs) without hidden layers; empty
+    ///   without dropout
+    /// - output: (N, 1) for two classes, else (N, classes)
+    ///
+    /// # Examples
+    ///
+    /// See [`Self::forward`].
+    pub fn forward_training(
+        &self,
+        features: Tensor<2>,
+        masks: &[Tensor<2>],
+    ) -> (Tensor<2>, BatchMoments) {
+        let (last, hidden) = self.dense.split_last().expect("a last layer");
+        let (mut values, mut moments) = (features, vec![]);
+        let dropped = |values: Tensor<2>, at: usize| match masks.get(at) {
+            Some(mask) => values * mask.clone(),
+            None => values,
         };
-        self.dense_1.forward(hidden)
+        if hidden.is_empty() {
+            values = dropped(values, 0);
+        }
+        for (at, layer) in hidden.iter().enumerate() {
+            values = layer.forward(values);
+            if let Some(normalization) = self.batch_normalization.get(at) {
+                let (normalized, of_batch) = normalization.forward_training(values);
+                values = normalized;
+                moments.push(of_batch);
+            }
+            values = dropped(self.activate(values), at);
+        }
+        (last.forward(values), BatchMoments(moments))
+    }
+
+    /// Moves the averages of each batch normalization toward the moments of a batch.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use head::HeadConfig;
+    ///
+    /// let config = HeadConfig { hidden_units: vec![2], batch_norm: true, ..HeadConfig::default() };
+    /// let head = config.init(3, 2, 1, &Device::flex());
+    /// let features = Tensor::<2>::from_data([[1.0f32, 2.0, 3.0], [3.0, 1.0, 0.0]], &Device::flex());
+    /// let (_, moments) = head.forward_training(features, &[]);
+    /// let head = head.with_moments(moments);
+    /// let (name, _, mean) = &head.to_arrays()[4];
+    /// assert!(name == "batch_normalization/moving_mean" && mean[0] != 0.0);
+    /// ```
+    #[must_use]
+    pub fn with_moments(self, BatchMoments(moments): BatchMoments) -> Self {
+        let layers = self.batch_normalization.into_iter().zip(moments);
+        let batch_normalization =
+            layers.map(|(layer, moments)| layer.with_moments(moments)).collect();
+        Self { batch_normalization, ..self }
+    }
+
+    fn activate(&self, values: Tensor<2>) -> Tensor<2> {
+        match self.activation {
+            Activation::Linear => values,
+            Activation::Relu => relu(values),
+            Activation::Gelu => gelu(values),
+        }
     }
 
     /// Computes probabilities from logits. One logit z gives the probability of the second of two
@@ -271,30 +393,72 @@ impl Head {
         if logits.dims()[1] == 1 { sigmoid(logits) } else { softmax(logits, 1) }
     }
 
-    /// Returns the shape and values of each parameter, in the order of [`ARRAY_NAMES`].
+    /// Returns the name, shape and values of each parameter, in the order of
+    /// [`HeadConfig::arrays`].
     ///
     /// # Examples
     ///
     /// ```
     /// use burn::tensor::Device;
-    /// use head::{ARRAY_NAMES, HeadConfig};
-    /// use std::collections::BTreeMap;
+    /// use head::HeadConfig;
     ///
     /// let head = HeadConfig::default().init(10, 3, 1, &Device::flex());
-    /// let arrays: BTreeMap<_, _> = ARRAY_NAMES.into_iter().zip(head.to_arrays()).collect();
-    /// let (shape, values) = &arrays["dense_1/kernel"];
-    /// assert_eq!((shape.as_slice(), values.len()), (&[256, 3][..], 256 * 3));
+    /// let (name, shape, values) = &head.to_arrays()[2];
+    /// assert_eq!((&**name, &shape[..], values.len()), ("dense_1/kernel", &[256, 3][..], 256 * 3));
     /// ```
     #[doc(alias = "get_weights")]
     #[doc(alias = "state_dict")]
-    pub fn to_arrays(&self) -> [(Vec<usize>, Vec<f32>); 4] {
-        let [(kernel, bias), (kernel_1, bias_1)] = [&self.dense, &self.dense_1].map(|layer| {
+    pub fn to_arrays(&self) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+        let mut arrays = vec![];
+        for (at, layer) in self.dense.iter().enumerate() {
+            let name = layer_name("dense", at);
             let bias = layer.bias.as_ref().expect("dense layers here have biases");
-            (layer.weight.val().into_data(), bias.val().into_data())
-        });
-        [kernel, bias, kernel_1, bias_1].map(|data| {
-            (data.shape().to_vec(), data.as_slice::<f32>().expect("32-bit floats").to_vec())
-        })
+            for (part, data) in
+                [("kernel", layer.weight.val().into_data()), ("bias", bias.val().into_data())]
+            {
+                let values = data.as_slice::<f32>().expect("32-bit floats").to_vec();
+                arrays.push((format!("{name}/{part}"), data.shape().to_vec(), values));
+            }
+            if let Some(layer) = self.batch_normalization.get(at) {
+                let name = layer_name("batch_normalization", at);
+                for (part, values) in BatchNorm::ARRAYS.into_iter().zip(layer.to_arrays()) {
+                    arrays.push((format!("{name}/{part}"), vec![values.len()], values));
+                }
+            }
+        }
+        arrays
+    }
+
+    /// Returns a head without batch normalization that computes the same logits: each is folded into
+    /// the dense layer before it, in 64 bits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use head::HeadConfig;
+    ///
+    /// let device = Device::flex();
+    /// let config = HeadConfig { hidden_units: vec![2], batch_norm: true, ..HeadConfig::default() };
+    /// let head = config.init(3, 2, 1, &device);
+    /// let features = Tensor::<2>::from_data([[1.0f32, 2.0, 3.0]], &device);
+    /// let logit = |head: &head::Head| head.forward(features.clone()).into_scalar::<f32>();
+    /// assert!((logit(&head) - logit(&head.folded())).abs() < 1e-5);
+    /// ```
+    #[must_use]
+    pub fn folded(&self) -> Self {
+        let mut layers = self.dense.clone();
+        for (layer, normalization) in layers.iter_mut().zip(&self.batch_normalization) {
+            let device = layer.weight.val().device();
+            let values = |data: TensorData| data.as_slice::<f32>().expect("32-bit floats").to_vec();
+            let bias = layer.bias.as_ref().expect("dense layers here have biases");
+            let shape = layer.weight.val().dims();
+            let mut kernel = values(layer.weight.val().into_data());
+            let mut bias = values(bias.val().into_data());
+            fold(&mut kernel, &mut bias, &normalization.to_arrays());
+            *layer = dense(shape, kernel, bias, &device);
+        }
+        Self { dense: layers, batch_normalization: vec![], activation: self.activation }
     }
 }
 

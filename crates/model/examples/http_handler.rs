@@ -17,7 +17,7 @@ fn classifier() -> Result<Classifier, Box<dyn Error>> {
     let config = VggConfig { image_size: [32, 32], ..VggConfig::default() };
     let weights = Weights::seeded(&config, 1)?;
     let base = FrozenBase::new(&config, &weights)?;
-    let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+    let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() };
     let inputs = base.feature_count();
     let layers = TrainableLayers::from_head(head.init(inputs, 2, 1, &Device::flex()), inputs);
     let card = ModelCard::new(config, &weights, head, vec!["cats".into(), "dogs".into()]);

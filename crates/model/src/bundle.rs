@@ -54,7 +54,7 @@ struct CardFile<'a> {
 /// #     ..VggConfig::default()
 /// # };
 /// # let weights = Weights::seeded(&base, 1)?;
-/// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+/// # let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() };
 /// # let head_layers = head.init(64, 2, 1, &Device::flex());
 /// # let layers = TrainableLayers::from_head(head_layers, 64);
 /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
@@ -111,7 +111,7 @@ pub fn save_bundle(
 /// #     ..VggConfig::default()
 /// # };
 /// # let weights = Weights::seeded(&base, 1)?;
-/// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+/// # let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() };
 /// # let head_layers = head.init(64, 2, 1, &Device::flex());
 /// # let layers = TrainableLayers::from_head(head_layers, 64);
 /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
@@ -120,7 +120,7 @@ pub fn save_bundle(
 /// let device = Device::flex();
 /// let (card, layers) = load_bundle(folder.path(), &device)?;
 /// let features = Tensor::<2>::zeros([3, 64], &device); // of three images
-/// let probabilities = layers.probabilities(layers.forward(features, None));
+/// let probabilities = layers.probabilities(layers.forward(features));
 /// assert_eq!((card.classes.len(), probabilities.dims()), (2, [3, 1]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -174,7 +174,7 @@ pub fn load_bundle(
 /// #     ..VggConfig::default()
 /// # };
 /// # let weights = Weights::seeded(&base, 1)?;
-/// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+/// # let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() };
 /// # let head_layers = head.init(64, 2, 1, &Device::flex());
 /// # let layers = TrainableLayers::from_head(head_layers, 64);
 /// # let classes = ["cats", "dogs"].map(String::from).to_vec();

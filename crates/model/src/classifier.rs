@@ -49,7 +49,7 @@ impl Classifier {
     /// };
     /// let weights = Weights::seeded(&config, 1)?;
     /// let base = FrozenBase::new(&config, &weights)?;
-    /// let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+    /// let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() };
     /// let layers = TrainableLayers::from_head(
     ///     head.init(base.feature_count(), 2, 1, &Device::flex()),
     ///     base.feature_count(),
@@ -100,7 +100,7 @@ impl Classifier {
     /// #     ..VggConfig::default()
     /// # };
     /// # let weights = Weights::seeded(&base, 1)?;
-    /// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+    /// # let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() };
     /// # let head_layers = head.init(64, 2, 1, &Device::flex());
     /// # let layers = TrainableLayers::from_head(head_layers, 64);
     /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
@@ -176,7 +176,7 @@ impl Classifier {
     /// #     ..VggConfig::default()
     /// # };
     /// # let weights = Weights::seeded(&base, 1)?;
-    /// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+    /// # let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() };
     /// # let head_layers = head.init(64, 2, 1, &Device::flex());
     /// # let layers = TrainableLayers::from_head(head_layers, 64);
     /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
@@ -226,7 +226,7 @@ impl Classifier {
     /// #     ..VggConfig::default()
     /// # };
     /// # let weights = Weights::seeded(&base, 1)?;
-    /// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+    /// # let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() };
     /// # let head_layers = head.init(64, 2, 1, &Device::flex());
     /// # let layers = TrainableLayers::from_head(head_layers, 64);
     /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
@@ -263,7 +263,7 @@ impl Classifier {
         assert!(features.len().is_multiple_of(width), "rows have {width} values");
         let count = features.len() / width;
         let data = TensorData::new(features, [count, width]);
-        let logits = self.trainable.forward(Tensor::from_data(data, &self.device), None);
+        let logits = self.trainable.forward(Tensor::from_data(data, &self.device));
         Ok(self.trainable.rows_of_logits(logits)?)
     }
 }

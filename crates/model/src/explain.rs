@@ -72,7 +72,7 @@ impl Explainer {
     /// #     ..VggConfig::default()
     /// # };
     /// # let weights = Weights::seeded(&base, 1)?;
-    /// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+    /// # let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() };
     /// # let head_layers = head.init(64, 2, 1, &Device::flex());
     /// # let layers = TrainableLayers::from_head(head_layers, 64);
     /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
@@ -156,7 +156,7 @@ impl Explainer {
     /// #     ..VggConfig::default()
     /// # };
     /// # let weights = Weights::seeded(&base, 1)?;
-    /// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+    /// # let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() };
     /// # let head_layers = head.init(64, 2, 1, &Device::flex());
     /// # let layers = TrainableLayers::from_head(head_layers, 64);
     /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
@@ -240,6 +240,6 @@ impl Explainer {
         };
         let data = TensorData::new(features, [images.len(), height, width, channels]);
         let maps = Tensor::<4>::from_data(data, &self.device).permute([0, 3, 1, 2]);
-        Ok(self.trainable.forward_head(flatten(self.rest.forward_through(maps, tap)), None))
+        Ok(self.trainable.forward_head(flatten(self.rest.forward_through(maps, tap))))
     }
 }

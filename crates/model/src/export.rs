@@ -7,7 +7,7 @@ use formats::{
     Activation, Array, Arrays, SequentialLayer, SequentialLayerKind, SequentialModel, write_keras,
     write_onnx, write_safetensors,
 };
-use head::ARRAY_NAMES;
+use head::layer_name;
 use serde::Deserialize;
 use vgg::{Layer, LayerKind, Pooling, Weights};
 
@@ -53,7 +53,7 @@ pub enum ExportFormat {
 /// #     ..VggConfig::default()
 /// # };
 /// # let weights = Weights::seeded(&base, 1)?;
-/// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+/// # let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() };
 /// # let head_layers = head.init(64, 2, 1, &Device::flex());
 /// # let layers = TrainableLayers::from_head(head_layers, 64);
 /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
@@ -79,7 +79,9 @@ pub fn export(
 ) -> Result<ModelCard, ModelError> {
     let path = path.as_ref();
     let out = out.as_ref();
-    let (card, trainable) = load_bundle(path, device)?;
+    let (mut card, trainable) = load_bundle(path, device)?;
+    let trainable = trainable.folded();
+    card.head.batch_norm = false;
     let arrays = exported_arrays(&card, &search.find(&card)?, &trainable);
     match format {
         ExportFormat::Keras => write_keras(out, &chain(&card, &arrays)?)?,
@@ -95,15 +97,15 @@ fn exported_arrays(card: &ModelCard, weights: &Weights, trainable: &TrainableLay
     let mut arrays = weights.arrays().clone();
     arrays.extend(trainable.to_arrays());
     arrays.extend(preprocessing(card));
-    let [first_kernel, _, kernel, bias] = ARRAY_NAMES;
-    let scale = f64::from(trainable.feature_scale());
-    for (name, divisor) in
-        [(first_kernel, scale), (kernel, card.temperature), (bias, card.temperature)]
-    {
-        let array = arrays.get_mut(name).expect("a head has its arrays");
+    let mut divide = |name: String, divisor: f64| {
+        let array = arrays.get_mut(&name).expect("a head has its arrays");
         let divide = |value: &mut f32| *value = (f64::from(*value) / divisor) as f32;
         array.data.iter_mut().for_each(divide);
-    }
+    };
+    let last = layer_name("dense", card.head.hidden_units.len());
+    divide("dense/kernel".into(), trainable.feature_scale().into());
+    divide(format!("{last}/kernel"), card.temperature);
+    divide(format!("{last}/bias"), card.temperature);
     arrays
 }
 
@@ -128,23 +130,47 @@ fn chain<'a>(card: &ModelCard, arrays: &'a Arrays) -> Result<SequentialModel<'a>
     let mut layers = vec![preprocessing];
     layers.extend(frozen.iter().map(of_base(true)));
     layers.extend(unfrozen.iter().map(of_base(false)));
-    let [kernel, bias, kernel_1, bias_1] = ARRAY_NAMES.map(|name| &arrays[name]);
-    let probabilities =
-        if bias_1.data.len() == 1 { Activation::Sigmoid } else { Activation::Softmax };
-    let linear = SequentialLayerKind::Dense { kernel, bias, activation: Activation::Linear };
-    let last =
-        SequentialLayerKind::Dense { kernel: kernel_1, bias: bias_1, activation: probabilities };
-    // Convert through decimal digits, so that 0.3 stays 0.3 as a 64-bit number.
-    let rate = card.head.dropout.to_string().parse().unwrap_or(card.head.dropout.into());
-    let flatten =
-        (card.base.pooling == Pooling::None).then_some(("flatten", SequentialLayerKind::Flatten));
-    let head =
-        [("dense", linear), ("dropout", SequentialLayerKind::Dropout { rate }), ("dense_1", last)];
-    for (name, kind) in flatten.into_iter().chain(head) {
-        layers.push(SequentialLayer { name: name.into(), frozen: false, kind });
+    let flatten = SequentialLayerKind::Flatten;
+    if card.base.pooling == Pooling::None {
+        layers.push(SequentialLayer { name: "flatten".into(), frozen: false, kind: flatten });
     }
+    layers.extend(head_layers(card, arrays));
     let (name, size, classes) = ("permafrost".into(), card.base.image_size, card.classes.clone());
     Ok(SequentialModel { name, size, layers, classes })
+}
+
+/// Returns the layers of the head, which has no batch normalization.
+fn head_layers<'a>(card: &ModelCard, arrays: &'a Arrays) -> Vec<SequentialLayer<'a>> {
+    let hidden = card.head.hidden_units.len();
+    // Convert through decimal digits, so that 0.3 stays 0.3 as a 64-bit number.
+    let rate = card.head.dropout.to_string().parse().unwrap_or(card.head.dropout.into());
+    let layer = |kind: &str, at, of: SequentialLayerKind<'a>| SequentialLayer {
+        name: layer_name(kind, at),
+        frozen: false,
+        kind: of,
+    };
+    let dense = |at, activation| {
+        let name = layer_name("dense", at);
+        let [kernel, bias] = ["kernel", "bias"].map(|part| &arrays[&format!("{name}/{part}")]);
+        layer("dense", at, SequentialLayerKind::Dense { kernel, bias, activation })
+    };
+    let dropout = |at| layer("dropout", at, SequentialLayerKind::Dropout { rate });
+    let of_hidden = match card.head.activation {
+        head::Activation::Linear => Activation::Linear,
+        head::Activation::Relu => Activation::Relu,
+        head::Activation::Gelu => Activation::Gelu,
+    };
+    let mut layers = vec![];
+    for at in 0..hidden {
+        layers.extend([dense(at, of_hidden), dropout(at)]);
+    }
+    if hidden == 0 {
+        layers.push(dropout(0));
+    }
+    let outputs = arrays[&format!("{}/bias", layer_name("dense", hidden))].data.len();
+    let of_last = if outputs == 1 { Activation::Sigmoid } else { Activation::Softmax };
+    layers.push(dense(hidden, of_last));
+    layers
 }
 
 fn base_layer<'a>(layer: &Layer, frozen: bool, arrays: &'a Arrays) -> SequentialLayer<'a> {
@@ -179,7 +205,7 @@ mod tests {
     fn compare(base: VggConfig, classes: usize) {
         let device = Device::flex();
         let weights = Weights::seeded(&base, 4).expect("a network");
-        let head = HeadConfig { hidden_units: 8, dropout: 0.3 };
+        let head = HeadConfig { hidden_units: vec![8], dropout: 0.3, ..HeadConfig::default() };
         let inputs = base.output_count().expect("a network");
         let mut arrays = head_arrays(&head.init(inputs, classes, 4, &device));
         // Avoid probabilities near 0 or 1, which would hide errors of the layers before.

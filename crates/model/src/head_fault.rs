@@ -10,9 +10,6 @@ pub enum HeadFault {
     /// The model does not have a dense layer.
     #[error("it has no `Dense` layer")]
     NoDense,
-    /// The model has only one dense layer.
-    #[error("it has one `Dense` layer, expected two")]
-    OneDense,
     /// A layer is not part of a VGG base or a head, or has the wrong position.
     #[error("the layer `{name}` ({class}) was not expected")]
     Layer {
@@ -21,7 +18,7 @@ pub enum HeadFault {
         /// Keras class of the layer.
         class: String,
     },
-    /// A dense layer has an unsupported activation.
+    /// A dense layer has an unsupported activation, or another one than the hidden layer before it.
     #[error("`{name}` has {units} unit(s) with the activation {found}, expected {expected}")]
     Activation {
         /// Name of the layer.
@@ -31,14 +28,14 @@ pub enum HeadFault {
         /// Activation of the layer.
         found: String,
         /// Activation that a head has there.
-        expected: &'static str,
+        expected: String,
     },
-    /// A dense layer lacks its kernel or bias.
+    /// A layer lacks an array.
     #[error("`{layer}` has no {array}")]
     Array {
         /// Name of the layer.
         layer: String,
-        /// `kernel` or `bias`.
+        /// Name of the array, such as `kernel` or `moving_mean`.
         array: &'static str,
     },
 }

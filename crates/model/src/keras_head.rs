@@ -1,28 +1,32 @@
 //! Import of the dense layers of a Keras model as a head.
 //!
-//! The head must be Dense (linear), an optional Dropout, and Dense (sigmoid or softmax). The layers before it must be
-//! layers of a VGG base, augmentation or preprocessing.
+//! The head is any chain of Dense, activations, Dropout and BatchNormalization that ends in a Dense layer with sigmoid or
+//! softmax. Batch normalizations are folded into dense layers. The layers before it must be layers of a VGG base,
+//! augmentation or preprocessing.
 
 use std::path::Path;
 
-use formats::{Arrays, FormatError, KerasLayer, read_keras};
-use head::ARRAY_NAMES;
+use formats::{Array, Arrays, FormatError, KerasLayer, read_keras};
+use head::{Activation, HeadConfig, layer_name};
 use vgg::{Pooling, Variant, VggConfig};
 
 use crate::{HeadFault, ModelError};
 
+/// Name of no activation in Keras.
+const LINEAR: &str = "linear";
+
 /// Head from a `.keras` file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KerasHead {
-    /// Number of units of the first dense layer.
-    pub hidden: usize,
-    /// Dropout rate; 0 if the file does not have a dropout layer.
-    pub dropout: f32,
+    /// Configuration of the head, without batch normalization. Its dropout is 0 if `dropout` is `None`.
+    pub head: HeadConfig,
+    /// Dropout rate; 0 if the file does not have a dropout layer, and `None` if the layers have different rates.
+    pub dropout: Option<f32>,
     /// Pooling before the head; `None` if the file does not contain the layers before it.
     pub pooling: Option<Pooling>,
     /// Names of the convolutions before the head; empty if the file contains only a head.
     pub convolutions: Vec<String>,
-    /// Arrays by the names in [`ARRAY_NAMES`].
+    /// Arrays by the names in [`HeadConfig::arrays`].
     pub arrays: Arrays,
 }
 
@@ -33,7 +37,7 @@ impl KerasHead {
     ///
     /// Returns an error if the file is missing, damaged, compressed or not a `.keras` file, or if an array holds values
     /// that are NaN or infinite. Also returns an error that names the first layer that a VGG base or a head does not
-    /// have.
+    /// have, or a hidden layer with another activation than the others.
     ///
     /// # Examples
     ///
@@ -51,7 +55,7 @@ impl KerasHead {
     /// #     ..VggConfig::default()
     /// # };
     /// # let weights = Weights::seeded(&base, 1)?;
-    /// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+    /// # let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() };
     /// # let head_layers = head.init(64, 2, 1, &Device::flex());
     /// # let layers = TrainableLayers::from_head(head_layers, 64);
     /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
@@ -62,7 +66,7 @@ impl KerasHead {
     /// # export(folder.path(), &search, ExportFormat::Keras, &path, &Device::flex())?;
     /// // A file with a base up to `block1_pool`, global average pooling and a head of 8 hidden units.
     /// let head = KerasHead::read(&path)?;
-    /// assert_eq!((head.hidden, head.pooling), (8, Some(Pooling::Average)));
+    /// assert_eq!((head.head.hidden_text(), head.pooling), ("8".to_owned(), Some(Pooling::Average)));
     /// assert_eq!(head.convolutions, ["block1_conv1", "block1_conv2"]);
     /// assert_eq!(head.arrays["dense/kernel"].shape, [64, 8]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -87,56 +91,208 @@ impl KerasHead {
     }
 
     fn of(layers: &[KerasLayer]) -> Result<Self, HeadFault> {
-        let first = layers.iter().position(|layer| layer.class == "Dense");
+        let is_of_head = |layer: &KerasLayer| OF_HEAD.contains(&layer.class.as_str());
+        let first = layers.iter().position(is_of_head);
         let (below, head) = layers.split_at(first.unwrap_or(layers.len()));
         check_below(below)?;
-        let (dense, dropout) = match head {
-            [] => return Err(HeadFault::NoDense),
-            [dense, dense_1] => ([dense, dense_1], None),
-            [dense, dropout, dense_1] if dropout.class == "Dropout" => {
-                ([dense, dense_1], dropout.config["rate"].as_f64())
-            }
-            _ => {
-                let expected = ["Dense", "Dropout", "Dense"];
-                let position =
-                    head.iter().zip(expected).position(|(layer, class)| layer.class != class);
-                return Err(match head.get(position.unwrap_or(expected.len())) {
-                    Some(layer) => unexpected(layer),
-                    None => HeadFault::OneDense,
-                });
-            }
-        };
-        let last = if units(dense[1]) == Some(1) { "sigmoid" } else { "softmax" };
-        for (layer, expected) in dense.into_iter().zip(["linear", last]) {
-            if layer.class != "Dense" {
-                return Err(unexpected(layer));
-            }
-            let found = layer.config["activation"].as_str().unwrap_or("custom");
-            if found != expected {
-                let (name, units) = (layer.name.clone(), units(layer).unwrap_or(0));
-                let found = found.to_owned();
-                return Err(HeadFault::Activation { name, units, found, expected });
-            }
+        let mut chain = DenseChain::default();
+        for layer in head {
+            chain.push(layer)?;
         }
-        let mut arrays = Arrays::new();
-        for (name, layer) in ARRAY_NAMES.into_iter().zip([dense[0], dense[0], dense[1], dense[1]]) {
-            let (_, part) = name.split_once('/').unwrap_or_default();
-            let Some(array) = layer.arrays.get(part) else {
-                return Err(HeadFault::Array { layer: layer.name.clone(), array: part });
-            };
-            arrays.insert(name.into(), array.clone());
-        }
-        let hidden = arrays[ARRAY_NAMES[1]].data.len();
-        let dropout = dropout.unwrap_or(0.0) as f32;
+        let (head, dropout, arrays) = chain.finish()?;
         let convolutions =
             below.iter().filter(|layer| layer.class == "Conv2D" && !is_preprocessing(layer));
         let convolutions = convolutions.map(|layer| layer.name.clone()).collect();
-        Ok(Self { hidden, dropout, pooling: pooling(below), convolutions, arrays })
+        Ok(Self { head, dropout, pooling: pooling(below), convolutions, arrays })
     }
 }
 
-fn units(layer: &KerasLayer) -> Option<usize> {
-    layer.arrays.get("kernel").and_then(|kernel| kernel.shape.last().copied())
+/// Classes of layers with which a head begins.
+const OF_HEAD: [&str; 5] = ["Dense", "Dropout", "BatchNormalization", "Activation", "ReLU"];
+
+/// Dense layers of a head, as its layers are read in order.
+#[derive(Default)]
+struct DenseChain {
+    dense: Vec<Dense>,
+    /// Dropout rate of the features, if they are dropped.
+    of_features: Option<f64>,
+    /// Scale and shift of each input of the next dense layer, from a batch normalization.
+    affine: Option<[Vec<f64>; 2]>,
+}
+
+struct Dense {
+    name: String,
+    kernel: Array,
+    bias: Array,
+    activation: String,
+    /// Dropout rate of the outputs.
+    rate: f64,
+}
+
+impl DenseChain {
+    fn push(&mut self, layer: &KerasLayer) -> Result<(), HeadFault> {
+        match layer.class.as_str() {
+            "Dense" => self.push_dense(layer),
+            "Dropout" => {
+                let rate = layer.config["rate"].as_f64().unwrap_or(0.0);
+                match self.dense.last_mut() {
+                    Some(dense) => dense.rate = rate,
+                    None => self.of_features = Some(rate),
+                }
+                Ok(())
+            }
+            "BatchNormalization" => self.push_normalization(layer),
+            "Activation" | "ReLU" => {
+                let activation = match layer.class.as_str() {
+                    "ReLU" => "relu",
+                    _ => layer.config["activation"].as_str().unwrap_or("custom"),
+                };
+                let is_plain = ["max_value", "negative_slope", "threshold"]
+                    .iter()
+                    .all(|name| layer.config[*name].as_f64().is_none_or(|value| value == 0.0));
+                match self.dense.last_mut() {
+                    Some(dense)
+                        if dense.activation == LINEAR && self.affine.is_none() && is_plain =>
+                    {
+                        dense.activation = activation.to_owned();
+                        Ok(())
+                    }
+                    _ => Err(unexpected(layer)),
+                }
+            }
+            // Dropped maps may be flattened afterwards.
+            "Flatten" if self.dense.is_empty() && self.affine.is_none() => Ok(()),
+            _ => Err(unexpected(layer)),
+        }
+    }
+
+    fn push_dense(&mut self, layer: &KerasLayer) -> Result<(), HeadFault> {
+        let array = |part| {
+            let array = layer.arrays.get(part).cloned();
+            array.ok_or_else(|| HeadFault::Array { layer: layer.name.clone(), array: part })
+        };
+        let (mut kernel, mut bias) = (array("kernel")?, array("bias")?);
+        if let Some([scales, shifts]) = self.affine.take() {
+            let units = bias.data.len();
+            if kernel.shape != [scales.len(), units] {
+                return Err(unexpected(layer));
+            }
+            let mut sums: Vec<f64> = bias.data.iter().map(|&bias| bias.into()).collect();
+            for ((row, scale), shift) in kernel.data.chunks_mut(units).zip(&scales).zip(&shifts) {
+                for (weight, sum) in row.iter_mut().zip(&mut sums) {
+                    *sum += shift * f64::from(*weight);
+                    *weight = (f64::from(*weight) * scale) as f32;
+                }
+            }
+            bias.data = sums.into_iter().map(|sum| sum as f32).collect();
+        }
+        let activation = layer.config["activation"].as_str().unwrap_or("custom").to_owned();
+        self.dense.push(Dense { name: layer.name.clone(), kernel, bias, activation, rate: 0.0 });
+        Ok(())
+    }
+
+    /// Folds a batch normalization into the dense layer before it or, after an activation, into the one that follows.
+    fn push_normalization(&mut self, layer: &KerasLayer) -> Result<(), HeadFault> {
+        let array = |part: &'static str| {
+            let array = layer.arrays.get(part);
+            array.ok_or_else(|| HeadFault::Array { layer: layer.name.clone(), array: part })
+        };
+        let (mean, variance) = (array("moving_mean")?, array("moving_variance")?);
+        let units = mean.data.len();
+        // Keras has neither without `scale` or `center`.
+        let or = |part: &str, value: f32| match layer.arrays.get(part) {
+            Some(array) => array.data.clone(),
+            None => vec![value; units],
+        };
+        let (gamma, beta) = (or("gamma", 1.0), or("beta", 0.0));
+        if [variance.data.len(), gamma.len(), beta.len()] != [units; 3] {
+            return Err(unexpected(layer));
+        }
+        let epsilon = layer.config["epsilon"].as_f64().unwrap_or(1e-3);
+        let scale =
+            |at: usize| f64::from(gamma[at]) / (f64::from(variance.data[at]) + epsilon).sqrt();
+        let scales: Vec<f64> = (0..units).map(scale).collect();
+        let shift = |at: usize| f64::from(beta[at]) - f64::from(mean.data[at]) * scales[at];
+        let shifts: Vec<f64> = (0..units).map(shift).collect();
+        match (self.dense.last_mut(), &self.affine) {
+            (Some(dense), None) if dense.activation == LINEAR => {
+                if dense.bias.data.len() != units {
+                    return Err(unexpected(layer));
+                }
+                for row in dense.kernel.data.chunks_mut(units) {
+                    for (weight, scale) in row.iter_mut().zip(&scales) {
+                        *weight = (f64::from(*weight) * scale) as f32;
+                    }
+                }
+                for ((bias, scale), shift) in dense.bias.data.iter_mut().zip(&scales).zip(&shifts) {
+                    *bias = (f64::from(*bias) * scale + shift) as f32;
+                }
+                Ok(())
+            }
+            (_, None) => {
+                self.affine = Some([scales, shifts]);
+                Ok(())
+            }
+            _ => Err(unexpected(layer)),
+        }
+    }
+
+    /// Returns the head, its dropout rate unless the layers have different ones, and its arrays.
+    fn finish(mut self) -> Result<(HeadConfig, Option<f32>, Arrays), HeadFault> {
+        let last = self.dense.pop().ok_or(HeadFault::NoDense)?;
+        let units = last.bias.data.len();
+        last.check_activation(&[if units == 1 { "sigmoid" } else { "softmax" }])?;
+        if self.affine.is_some() {
+            let (name, class) = (last.name, "BatchNormalization".into());
+            return Err(HeadFault::Layer { name, class });
+        }
+        for dense in &self.dense {
+            dense.check_activation(&[LINEAR, "relu", "gelu"])?;
+        }
+        if let [first, others @ ..] = self.dense.as_slice() {
+            let first = [first.activation.as_str()];
+            others.iter().try_for_each(|dense| dense.check_activation(&first))?;
+        }
+        let activation = match self.dense.first().map(|dense| dense.activation.as_str()) {
+            Some("relu") => Activation::Relu,
+            Some("gelu") => Activation::Gelu,
+            _ => Activation::Linear,
+        };
+        let rates: Vec<f64> = self.dense.iter().map(|dense| dense.rate).collect();
+        let dropout = match (self.of_features.filter(|&rate| rate > 0.0), rates.as_slice()) {
+            (of_features, []) => Some(of_features.unwrap_or(0.0)),
+            (None, [first, others @ ..]) if others.iter().all(|rate| rate == first) => Some(*first),
+            _ => None,
+        };
+        let dropout = dropout.map(|rate| rate as f32);
+        let head = HeadConfig {
+            hidden_units: self.dense.iter().map(|dense| dense.bias.data.len()).collect(),
+            dropout: dropout.unwrap_or(0.0),
+            activation,
+            batch_norm: false,
+        };
+        let mut arrays = Arrays::new();
+        for (at, dense) in self.dense.into_iter().chain([last]).enumerate() {
+            let name = layer_name("dense", at);
+            arrays.insert(format!("{name}/kernel"), dense.kernel);
+            arrays.insert(format!("{name}/bias"), dense.bias);
+        }
+        Ok((head, dropout, arrays))
+    }
+}
+
+impl Dense {
+    fn check_activation(&self, expected: &[&str]) -> Result<(), HeadFault> {
+        if expected.contains(&self.activation.as_str()) {
+            return Ok(());
+        }
+        Err(HeadFault::Activation {
+            name: self.name.clone(),
+            units: self.bias.data.len(),
+            found: self.activation.clone(),
+            expected: expected.join(" or "),
+        })
+    }
 }
 
 /// Checks that every layer belongs to a VGG base, augmentation, `preprocess_input` or the preprocessing of an exported
@@ -208,14 +364,77 @@ mod tests {
     #[test]
     fn dense_layers_are_found_under_any_name() {
         let head = KerasHead::of(&whole()).expect("a head");
-        assert_eq!((head.hidden, head.dropout), (5, 0.25));
+        assert_eq!((&head.head.hidden_units[..], head.dropout), (&[5][..], Some(0.25)));
         assert_eq!(head.pooling, Some(Pooling::Average));
         assert_eq!(head.convolutions, ["block1_conv1"]);
         assert_eq!(head.arrays["dense/kernel"].shape, [64, 5]);
         assert_eq!(head.arrays["dense_1/kernel"].shape, [5, 1]);
         let mut without_dropout = whole();
         without_dropout.remove(5);
-        assert_eq!(KerasHead::of(&without_dropout), Ok(KerasHead { dropout: 0.0, ..head }));
+        let without = KerasHead::of(&without_dropout).expect("a head");
+        assert_eq!((without.dropout, without.arrays), (Some(0.0), head.arrays));
+    }
+
+    /// Returns a batch normalization that multiplies by 2 and adds 3.
+    fn normalization(units: usize) -> KerasLayer {
+        let values =
+            [("gamma", 4.0), ("beta", 1.0), ("moving_mean", -1.0), ("moving_variance", 3.0)];
+        let arrays = values
+            .map(|(part, value)| (part.to_owned(), Array::new(vec![units], vec![value; units])));
+        let config = json!({"name": "norm", "epsilon": 1.0});
+        KerasLayer {
+            name: "norm".into(),
+            class: "BatchNormalization".into(),
+            config,
+            arrays: arrays.into(),
+        }
+    }
+
+    #[test]
+    fn any_chain_of_layers_is_a_head() {
+        let dense = |name: &str, activation: &str, inputs: usize, units: usize| {
+            let mut dense = layer(name, "Dense", activation, &[inputs, units]);
+            dense.arrays.get_mut("kernel").expect("a kernel").data.fill(1.0);
+            dense
+        };
+        let of = |layers: &[KerasLayer]| KerasHead::of(layers).expect("a head");
+        // Without a hidden layer, the features are dropped.
+        let head = of(&[layer("dropout", "Dropout", "", &[]), dense("last", "sigmoid", 4, 1)]);
+        assert!(head.head.hidden_units.is_empty());
+        assert_eq!((head.dropout, head.arrays.len()), (Some(0.25), 2));
+
+        let relu = |name: &str| layer(name, "Activation", "relu", &[]);
+        let head = of(&[
+            dense("first", "linear", 4, 3),
+            normalization(3),
+            relu("first_relu"),
+            dense("second", "relu", 3, 2),
+            normalization(2),
+            dense("last", "softmax", 2, 3),
+        ]);
+        assert_eq!(
+            (&head.head.hidden_units[..], head.head.activation),
+            (&[3, 2][..], Activation::Relu)
+        );
+        // Folded into the layer before it: 2 x 1, and 2 x 0 + 3.
+        assert_eq!(head.arrays["dense/kernel"].data, [2.0; 12]);
+        assert_eq!(head.arrays["dense/bias"].data, [3.0; 3]);
+        // After the activation, folded into the layer after it: 2 x 1, and 3 x 1 for each of two inputs.
+        assert_eq!(head.arrays["dense_2/kernel"].data, [2.0; 6]);
+        assert_eq!(head.arrays["dense_2/bias"].data, [6.0; 3]);
+        let head = of(&[normalization(4), dense("last", "sigmoid", 4, 1)]);
+        assert_eq!(
+            (head.arrays["dense/kernel"].data[0], head.arrays["dense/bias"].data[0]),
+            (2.0, 12.0)
+        );
+
+        // Different rates are no single one.
+        let mut different = vec![dense("a", "gelu", 4, 3), layer("drop", "Dropout", "", &[])];
+        different.extend([dense("b", "gelu", 3, 2), dense("last", "sigmoid", 2, 1)]);
+        assert_eq!(of(&different).dropout, None);
+        different[2] = dense("b", "relu", 3, 2);
+        let fault = KerasHead::of(&different).expect_err("two activations");
+        assert_eq!(fault.to_string(), "`b` has 2 unit(s) with the activation relu, expected gelu");
     }
 
     #[test]
@@ -227,9 +446,9 @@ mod tests {
         };
         for (change, fault) in [
             (
-                (|layers| layers[4] = layer("hidden", "Dense", "relu", &[64, 5]))
+                (|layers| layers[4] = layer("hidden", "Dense", "tanh", &[64, 5]))
                     as fn(&mut Vec<KerasLayer>),
-                "`hidden` has 5 unit(s) with the activation relu, expected linear",
+                "`hidden` has 5 unit(s) with the activation tanh, expected linear or relu or gelu",
             ),
             (
                 |layers| layers[6] = layer("last", "Dense", "softmax", &[5, 1]),
@@ -249,17 +468,28 @@ mod tests {
             ),
             (
                 |layers| layers.insert(5, layer("norm", "BatchNormalization", "", &[5])),
+                "`norm` has no moving_mean",
+            ),
+            (
+                |layers| layers.insert(5, normalization(4)),
                 "the layer `norm` (BatchNormalization) was not expected",
             ),
             (
+                |layers| layers.insert(5, layer("pool", "GlobalAveragePooling2D", "", &[])),
+                "the layer `pool` (GlobalAveragePooling2D) was not expected",
+            ),
+            (
                 |layers| layers.push(layer("more", "Dense", "linear", &[1, 1])),
-                "the layer `more` (Dense) was not expected",
+                "`more` has 1 unit(s) with the activation linear, expected sigmoid",
             ),
             (
                 |layers| layers[2] = layer("conv1_conv", "Conv2D", "relu", &[7, 7, 3, 64]),
                 "the layer `conv1_conv` (Conv2D) was not expected",
             ),
-            (|layers| layers.truncate(5), "it has one `Dense` layer, expected two"),
+            (
+                |layers| layers.truncate(5),
+                "`hidden` has 5 unit(s) with the activation linear, expected softmax",
+            ),
             (|layers| layers.truncate(4), "it has no `Dense` layer"),
             (|layers| drop(layers[6].arrays.remove("bias")), "`last` has no bias"),
         ] {

@@ -32,7 +32,7 @@ impl Classifier {
     /// #     ..VggConfig::default()
     /// # };
     /// # let weights = Weights::seeded(&base, 1)?;
-    /// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+    /// # let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() };
     /// # let layers = TrainableLayers::from_head(head.init(64, 2, 1, &Device::flex()), 64);
     /// # let card = ModelCard::new(base, &weights, head, vec!["cats".into(), "dogs".into()]);
     /// # let base = FrozenBase::new(&card.base, &weights)?;
@@ -71,7 +71,7 @@ impl Classifier {
     /// #     ..VggConfig::default()
     /// # };
     /// # let weights = Weights::seeded(&base, 1)?;
-    /// # let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+    /// # let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() };
     /// # let layers = TrainableLayers::from_head(head.init(64, 2, 1, &Device::flex()), 64);
     /// # let card = ModelCard::new(base, &weights, head, vec!["cats".into(), "dogs".into()]);
     /// # let base = FrozenBase::new(&card.base, &weights)?;

@@ -1,6 +1,6 @@
 //! Summary of the whole model: augmentation, preprocessing, base and head.
 
-use head::{ARRAY_NAMES, HeadConfig};
+use head::{Activation, HeadConfig, layer_name};
 use vgg::{Summary, SummaryRow, VggConfig, VggError};
 
 /// Returns the summary of a model for `classes` classes. The base is a single row, as Keras prints a nested model.
@@ -32,11 +32,8 @@ pub fn summary(
     let of_base = Summary::of(base, input_name, true)?;
     let features = base.layers()?.last().map(|layer| layer.output.clone()).unwrap_or_default();
     let inputs = base.output_count()?;
-    let [kernel, bias, kernel_1, bias_1] =
-        head.shapes(inputs, classes).map(|shape| shape.iter().product::<usize>());
-    let units = head.shapes(inputs, classes)[3][0];
     let parameters = of_base.trainable + of_base.frozen;
-    let rows = vec![
+    let mut rows = vec![
         SummaryRow::input(input_name, base.image_size),
         SummaryRow::new("random_flip", "RandomFlip", &image, 0),
         SummaryRow::new("random_rotation", "RandomRotation", &image, 0),
@@ -44,12 +41,41 @@ pub fn summary(
         SummaryRow::new("preprocess_input", "Caffe", &image, 0),
         SummaryRow::new(base.variant.name(), "Functional", &features, parameters),
         SummaryRow::new("flatten", "Flatten", &[inputs], 0),
-        SummaryRow::new("dense", "Dense", &[head.hidden_units], kernel + bias),
-        SummaryRow::new("dropout", "Dropout", &[head.hidden_units], 0),
-        SummaryRow::new("dense_1", "Dense", &[units], kernel_1 + bias_1),
     ];
+    rows.extend(head_rows(head, inputs, classes));
     let trainable = of_base.trainable + head.parameters(inputs, classes);
     Ok(Summary { name: "model".into(), rows, trainable, frozen: of_base.frozen })
+}
+
+/// Returns the rows of the head.
+fn head_rows(head: &HeadConfig, inputs: usize, classes: usize) -> Vec<SummaryRow> {
+    let arrays = head.arrays(inputs, classes);
+    let parameters = |layer: &str| {
+        let of_layer = arrays.iter().filter(|(name, _)| name.split('/').next() == Some(layer));
+        of_layer.map(|(_, shape)| shape.iter().product::<usize>()).sum()
+    };
+    let row = |kind: &str, class: &str, at: usize, units: usize| {
+        let name = layer_name(kind, at);
+        let parameters = parameters(&name);
+        SummaryRow::new(&name, class, &[units], parameters)
+    };
+    let mut rows = vec![];
+    if head.hidden_units.is_empty() {
+        rows.push(row("dropout", "Dropout", 0, inputs));
+    }
+    for (at, &units) in head.hidden_units.iter().enumerate() {
+        rows.push(row("dense", "Dense", at, units));
+        if head.batch_norm {
+            rows.push(row("batch_normalization", "BatchNormalization", at, units));
+        }
+        if head.activation != Activation::Linear {
+            rows.push(row("activation", "Activation", at, units));
+        }
+        rows.push(row("dropout", "Dropout", at, units));
+    }
+    let (_, bias) = arrays.last().expect("the arrays of the last layer");
+    rows.push(row("dense", "Dense", head.hidden_units.len(), bias[0]));
+    rows
 }
 
 /// Returns the names and shapes of the trainable arrays: those of the unfrozen layers, then the four of the head.
@@ -76,7 +102,6 @@ pub fn trainable_weights(
     classes: usize,
 ) -> Result<Vec<(String, Vec<usize>)>, VggError> {
     let mut weights = base.trainable_weights()?;
-    let names = ARRAY_NAMES.into_iter().map(String::from);
-    weights.extend(names.zip(head.shapes(base.output_count()?, classes)));
+    weights.extend(head.arrays(base.output_count()?, classes));
     Ok(weights)
 }

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use formats::{Array, Arrays};
-use head::{ARRAY_NAMES, Head, HeadConfig, OtherShape, flatten};
+use head::{BatchMoments, Head, HeadConfig, OtherShape, flatten};
 use vgg::{Vgg, VggConfig, VggError, check_finite};
 
 /// Trainable layers as one module. Parameter paths end in the name of the layer: `unfrozen.block5_conv1.weight`,
@@ -78,7 +78,7 @@ impl TrainableLayers {
     ///     ..VggConfig::default()
     /// };
     /// let weights = Weights::seeded(&base, 1)?;
-    /// let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+    /// let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() };
     /// let mut arrays = head_arrays(&head.init(64, 2, 1, &device));
     /// for (name, _) in base.trainable_weights()? {
     ///     arrays.insert(name.clone(), weights.arrays()[&name].clone());
@@ -98,13 +98,12 @@ impl TrainableLayers {
             return Err(TrainableLayersError::NonFinite(name.clone()));
         }
         let mut in_order = vec![];
-        for name in ARRAY_NAMES {
-            let array =
-                arrays.remove(name).ok_or_else(|| TrainableLayersError::Missing(name.into()))?;
+        let inputs = base.output_count()?;
+        for (name, _) in head.arrays(inputs, classes) {
+            let array = arrays.remove(&name).ok_or(TrainableLayersError::Missing(name))?;
             in_order.push((array.shape, array.data));
         }
-        let in_order = in_order.try_into().expect("as many arrays as names");
-        let head = head.init_with(base.output_count()?, classes, in_order, device)?;
+        let head = head.init_with(inputs, classes, in_order, device)?;
         let unfrozen = base.trainable_weights()?;
         for (name, expected) in &unfrozen {
             let array =
@@ -137,7 +136,7 @@ impl TrainableLayers {
     /// use model::{HeadConfig, TrainableLayers};
     ///
     /// let device = Device::flex();
-    /// let head = HeadConfig { hidden_units: 8, dropout: 0.5 }.init(64, 3, 1, &device);
+    /// let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() }.init(64, 3, 1, &device);
     /// let layers = TrainableLayers::from_head(head, 64);
     /// assert_eq!(layers.to_arrays()["dense/kernel"].shape, [64, 8]);
     /// ```
@@ -158,11 +157,11 @@ impl TrainableLayers {
     /// use model::{HeadConfig, TrainableLayers};
     ///
     /// let device = Device::flex();
-    /// let head = HeadConfig { hidden_units: 8, dropout: 0.5 }.init(64, 3, 1, &device);
+    /// let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() }.init(64, 3, 1, &device);
     /// let layers = TrainableLayers::from_head(head, 64);
     /// let features = Tensor::<2>::ones([1, 64], &device);
-    /// let scaled = layers.clone().with_feature_scale(4.0).forward(features.clone() * 4.0, None);
-    /// let difference = (scaled - layers.forward(features, None)).abs().max();
+    /// let scaled = layers.clone().with_feature_scale(4.0).forward(features.clone() * 4.0);
+    /// let difference = (scaled - layers.forward(features)).abs().max();
     /// assert_eq!(difference.into_scalar::<f32>(), 0.0);
     /// ```
     pub fn with_feature_scale(self, scale: f32) -> Self {
@@ -176,20 +175,21 @@ impl TrainableLayers {
     }
 
     /// Computes logits from the output of the whole base.
-    pub(crate) fn forward_head(&self, features: Tensor<2>, mask: Option<Tensor<2>>) -> Tensor<2> {
-        // Without a scale, no number may change.
-        let features =
-            if self.feature_scale == 1.0 { features } else { features / self.feature_scale };
-        self.head.forward(features, mask)
+    pub(crate) fn forward_head(&self, features: Tensor<2>) -> Tensor<2> {
+        self.head.forward(self.scaled(features))
     }
 
-    /// Computes logits from backbone features; [`Self::probabilities`] converts them. In training, `mask` is the
-    /// [dropout mask](head::dropout_mask) of the hidden units.
+    /// Divides the inputs of the head by their scale.
+    fn scaled(&self, features: Tensor<2>) -> Tensor<2> {
+        // Without a scale, no number may change.
+        if self.feature_scale == 1.0 { features } else { features / self.feature_scale }
+    }
+
+    /// Computes logits from backbone features; [`Self::probabilities`] converts them.
     ///
     /// # Shapes
     ///
     /// - features: (N, backbone features), flattened in the order (height, width, channels)
-    /// - mask: (N, hidden)
     /// - output: (N, 1) for two classes, else (N, classes)
     ///
     /// # Examples
@@ -199,18 +199,76 @@ impl TrainableLayers {
     /// use model::{HeadConfig, TrainableLayers};
     ///
     /// let device = Device::flex();
-    /// let head = HeadConfig { hidden_units: 8, dropout: 0.5 }.init(64, 3, 1, &device);
-    /// let layers = TrainableLayers::from_head(head, 64);
+    /// let head = HeadConfig { hidden_units: vec![8], ..HeadConfig::default() };
+    /// let layers = TrainableLayers::from_head(head.init(64, 3, 1, &device), 64);
     /// let features = Tensor::<2>::zeros([4, 64], &device); // of four images
-    /// let logits = layers.forward(features, None);
+    /// let logits = layers.forward(features);
     /// assert_eq!(layers.probabilities(logits).dims(), [4, 3]); // three classes
     /// ```
-    pub fn forward(&self, features: Tensor<2>, mask: Option<Tensor<2>>) -> Tensor<2> {
-        let features = match &self.unfrozen {
+    pub fn forward(&self, features: Tensor<2>) -> Tensor<2> {
+        self.forward_head(self.unfrozen_output(features))
+    }
+
+    /// Computes logits like [`Self::forward`] in a training step, with the
+    /// [dropout masks](head::dropout_masks) of the head. Returns the moments of the batch for
+    /// [`Self::with_moments`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use model::{HeadConfig, TrainableLayers};
+    ///
+    /// let device = Device::flex();
+    /// let head = HeadConfig { hidden_units: vec![8], batch_norm: true, ..HeadConfig::default() };
+    /// let layers = TrainableLayers::from_head(head.init(64, 3, 1, &device), 64);
+    /// let features = Tensor::<2>::zeros([4, 64], &device); // of four images
+    /// let (logits, moments) = layers.forward_training(features, &[]);
+    /// let layers = layers.with_moments(moments);
+    /// assert_eq!(logits.dims(), [4, 3]);
+    /// ```
+    pub fn forward_training(
+        &self,
+        features: Tensor<2>,
+        masks: &[Tensor<2>],
+    ) -> (Tensor<2>, BatchMoments) {
+        let features = self.scaled(self.unfrozen_output(features));
+        self.head.forward_training(features, masks)
+    }
+
+    /// Moves the averages of the head's batch normalization toward the moments of a batch.
+    ///
+    /// # Examples
+    ///
+    /// See [`Self::forward_training`].
+    #[must_use]
+    pub fn with_moments(self, moments: BatchMoments) -> Self {
+        Self { head: self.head.with_moments(moments), ..self }
+    }
+
+    /// Returns layers without batch normalization that compute the same logits, see [`Head::folded`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use model::{HeadConfig, TrainableLayers};
+    ///
+    /// let head = HeadConfig { hidden_units: vec![8], batch_norm: true, ..HeadConfig::default() };
+    /// let layers = TrainableLayers::from_head(head.init(64, 3, 1, &Device::flex()), 64);
+    /// assert_eq!((layers.to_arrays().len(), layers.folded().to_arrays().len()), (8, 4));
+    /// ```
+    #[must_use]
+    pub fn folded(&self) -> Self {
+        Self { head: self.head.folded(), ..self.clone() }
+    }
+
+    /// Returns the flat output of the unfrozen layers, or the features without such layers.
+    fn unfrozen_output(&self, features: Tensor<2>) -> Tensor<2> {
+        match &self.unfrozen {
             Some(unfrozen) => flatten(unfrozen.forward(self.maps(features))),
             None => features,
-        };
-        self.forward_head(features, mask)
+        }
     }
 
     /// Computes logits from backbone features, with `tap` applied to the output of the last unfrozen convolution, see
@@ -225,7 +283,7 @@ impl TrainableLayers {
         tap: impl FnOnce(Tensor<4>) -> Tensor<4>,
     ) -> Tensor<2> {
         let unfrozen = self.unfrozen.as_ref().expect("unfrozen layers");
-        self.forward_head(flatten(unfrozen.forward_through(self.maps(features), tap)), None)
+        self.forward_head(flatten(unfrozen.forward_through(self.maps(features), tap)))
     }
 
     /// Returns the head, which computes logits from the output of the whole base divided by the feature scale.
@@ -284,7 +342,7 @@ impl TrainableLayers {
     /// use model::{HeadConfig, TrainableLayers};
     ///
     /// let device = Device::flex();
-    /// let head = HeadConfig { hidden_units: 8, dropout: 0.5 }.init(64, 3, 1, &device);
+    /// let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() }.init(64, 3, 1, &device);
     /// let layers = TrainableLayers::from_head(head, 64);
     /// let names: Vec<String> = layers.to_arrays().into_keys().collect();
     /// assert_eq!(names, ["dense/bias", "dense/kernel", "dense_1/bias", "dense_1/kernel"]);
@@ -306,12 +364,12 @@ impl TrainableLayers {
 /// use burn::tensor::Device;
 /// use model::{HeadConfig, head_arrays};
 ///
-/// let head = HeadConfig { hidden_units: 8, dropout: 0.5 }.init(64, 2, 1, &Device::flex());
+/// let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() }.init(64, 2, 1, &Device::flex());
 /// let arrays = head_arrays(&head);
 /// assert_eq!(arrays["dense_1/kernel"].shape, [8, 1]);
 /// assert_eq!(arrays["dense/bias"].data, [0.0; 8]);
 /// ```
 pub fn head_arrays(head: &Head) -> Arrays {
-    let arrays = ARRAY_NAMES.into_iter().zip(head.to_arrays());
-    arrays.map(|(name, (shape, data))| (name.to_owned(), Array::new(shape, data))).collect()
+    let arrays = head.to_arrays().into_iter();
+    arrays.map(|(name, shape, values)| (name, Array::new(shape, values))).collect()
 }

@@ -33,7 +33,7 @@ fn saved(
         base,
         weights: WeightsRecord::of(&weights),
         preprocessing: Preprocessing::Caffe,
-        head: HeadConfig { hidden_units: HIDDEN, dropout: 0.5 },
+        head: HeadConfig { hidden_units: vec![HIDDEN], ..HeadConfig::default() },
         classes: (0..classes).map(|class| format!("class {class}")).collect(),
         feature_scale: 1.0,
         threshold: 0.5,

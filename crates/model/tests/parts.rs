@@ -23,7 +23,7 @@ fn weights() -> Weights {
 }
 
 fn card() -> ModelCard {
-    let head = HeadConfig { hidden_units: 3, dropout: 0.5 };
+    let head = HeadConfig { hidden_units: vec![3], dropout: 0.5, ..HeadConfig::default() };
     ModelCard::new(config(), &weights(), head, ["a", "b", "c"].map(String::from).to_vec())
 }
 
@@ -143,7 +143,7 @@ fn parts_that_do_not_belong_together_are_refused() {
         ),
         (
             refused(
-                ModelCard { head: HeadConfig { hidden_units: 4, ..card().head }, ..card() },
+                ModelCard { head: HeadConfig { hidden_units: vec![4], ..card().head }, ..card() },
                 base(),
                 layers(&device),
             ),

@@ -93,8 +93,8 @@ proptest! {
         let labels: Vec<usize> =
             (0..counts[0] + counts[1]).map(|at| usize::from(at >= counts[0])).collect();
         let mut pool = (0..labels.len()).rev();
-        let groups: Vec<Vec<usize>> =
-            sizes.iter().map(|&size| pool.by_ref().take(size).collect()).collect();
+        let groups = sizes.iter().map(|&size| pool.by_ref().take(size).collect::<Vec<usize>>());
+        let groups: Vec<Vec<usize>> = groups.filter(|group| !group.is_empty()).collect();
         let shares = SplitShares { validation: Some(share), test: Some(of_test) };
         let Ok(splits) = assign_splits(&labels, &classes, shares, seed, &groups) else {
             let spans = |group: &Vec<usize>| labels[group[0]] != labels[*group.last().expect("one")];

@@ -20,7 +20,7 @@ fn explainer() -> Result<Explainer, Box<dyn Error>> {
     let last_layer = "block2_pool".into();
     let base = VggConfig { image_size: [64, 64], last_layer, ..VggConfig::default() };
     let (weights, inputs) = (Weights::seeded(&base, 1)?, base.output_count()?);
-    let head = HeadConfig { hidden_units: 8, dropout: 0.5 };
+    let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() };
     let layers = TrainableLayers::from_head(head.init(inputs, 2, 1, &device), inputs);
     let card = ModelCard::new(base, &weights, head, vec!["cats".into(), "dogs".into()]);
     save_bundle(folder.path(), &card, &layers)?;

@@ -213,7 +213,7 @@ mod tests {
             weights: WeightsRecord::of(&Weights::seeded(&base, 4).expect("a network")),
             base,
             preprocessing: Preprocessing::Caffe,
-            head: HeadConfig { hidden_units: 5, dropout: 0.5 },
+            head: HeadConfig { hidden_units: vec![5], dropout: 0.5, ..HeadConfig::default() },
             classes: ["cats", "dogs", "birds"].map(String::from).into(),
             feature_scale: 1.0,
             threshold: 0.5,

@@ -66,7 +66,7 @@ const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
 /// # let (last_layer, pooling) = ("block1_pool".into(), Pooling::Average);
 /// # let base = VggConfig { image_size: [32, 32], last_layer, pooling, ..VggConfig::default() };
 /// # let weights = Weights::seeded(&base, 1)?;
-/// # let head = HeadConfig { hidden_units: 4, dropout: 0.5 };
+/// # let head = HeadConfig { hidden_units: vec![4], dropout: 0.5, ..HeadConfig::default() };
 /// # let layers = TrainableLayers::from_head(head.init(64, 2, 1, &Device::flex()), 64);
 /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
 /// # save_bundle(folder.path(), &ModelCard::new(base, &weights, head, classes), &layers)?;
@@ -183,7 +183,7 @@ impl Server {
     /// # let (last_layer, pooling) = ("block1_pool".into(), Pooling::Average);
     /// # let base = VggConfig { image_size: [32, 32], last_layer, pooling, ..VggConfig::default() };
     /// # let weights = Weights::seeded(&base, 1)?;
-    /// # let head = HeadConfig { hidden_units: 4, dropout: 0.5 };
+    /// # let head = HeadConfig { hidden_units: vec![4], dropout: 0.5, ..HeadConfig::default() };
     /// # let layers = TrainableLayers::from_head(head.init(64, 2, 1, &Device::flex()), 64);
     /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
     /// # save_bundle(folder.path(), &ModelCard::new(base, &weights, head, classes), &layers)?;
@@ -255,7 +255,7 @@ impl Running {
     /// # let (last_layer, pooling) = ("block1_pool".into(), Pooling::Average);
     /// # let base = VggConfig { image_size: [32, 32], last_layer, pooling, ..VggConfig::default() };
     /// # let weights = Weights::seeded(&base, 1)?;
-    /// # let head = HeadConfig { hidden_units: 4, dropout: 0.5 };
+    /// # let head = HeadConfig { hidden_units: vec![4], dropout: 0.5, ..HeadConfig::default() };
     /// # let layers = TrainableLayers::from_head(head.init(64, 2, 1, &Device::flex()), 64);
     /// # let classes = ["cats", "dogs"].map(String::from).to_vec();
     /// # save_bundle(folder.path(), &ModelCard::new(base, &weights, head, classes), &layers)?;

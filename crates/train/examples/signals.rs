@@ -48,11 +48,14 @@ fn machines(numbers: std::ops::Range<usize>) -> LabeledRows {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (head, device) = (HeadConfig { hidden_units: 16, dropout: 0.2 }, Device::flex());
+    let (head, device) = (
+        HeadConfig { hidden_units: vec![16], dropout: 0.2, ..HeadConfig::default() },
+        Device::flex(),
+    );
     let data = FeatureArrays::divide(["healthy", "worn"], machines(0..400), 0.2, 1)?;
     let (train, cancellation) = (TrainConfig::default(), &Cancellation::NEVER);
     let job = HeadJob {
-        head,
+        head: &head,
         loss: &LossConfig::default(),
         optimizer: OptimizerConfig::default(),
         train,
@@ -63,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let trained = fit_head(&job, |_| {})?;
     let LabeledRows { values, labels } = machines(400..600);
     let rows = Tensor::from_data(TensorData::new(values, [labels.len(), 32]), &device);
-    let probabilities = trained.head.probabilities(trained.head.forward(rows, None)).into_data();
+    let probabilities = trained.head.probabilities(trained.head.forward(rows)).into_data();
     let correct = train::count_correct(probabilities.as_slice::<f32>()?, &labels, 0.5);
     Ok(writeln!(stdout(), "accuracy on new machines: {}", correct as f64 / labels.len() as f64)?)
 }

@@ -64,7 +64,7 @@ impl SavedCheckpoint {
     /// # config.base.image_size = [32, 32];
     /// # config.base.last_layer = "block1_pool".into();
     /// # config.base.pooling = Pooling::Average;
-    /// # config.head.hidden_units = 8;
+    /// # config.head.hidden_units = vec![8];
     /// # config.train.epochs = 2;
     /// # let values = (0..20 * 64).map(|at| (at / 64 % 2) as f32).collect();
     /// # let rows = LabeledRows { values, labels: (0..20).map(|row| row % 2).collect() };
@@ -167,7 +167,7 @@ impl Checkpoint {
 }
 
 /// Checks the digest of every file in `folder`, then reads the state.
-fn verified_state(folder: &Path) -> Result<TrainingState, TrainError> {
+pub(crate) fn verified_state(folder: &Path) -> Result<TrainingState, TrainError> {
     let digests_path = folder.join(DIGESTS);
     let expected: BTreeMap<String, String> = serde_json::from_slice(&read_regular(&digests_path)?)
         .map_err(|error| checkpoint_fault(&digests_path, format!("can't be read: {error}")))?;

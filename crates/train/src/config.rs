@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use augment::AugmentConfig;
-use head::HeadConfig;
+use head::{Activation, HeadConfig};
 use report::ThresholdRule;
 use serde::{Deserialize, Serialize};
 use vgg::{Precision, VggConfig, VggError, Weights};
@@ -342,12 +342,6 @@ impl TrainConfig {
             self.views.map(|views| {
                 ((1..=10_000).contains(&views), "views", views, "1 to 10,000, or unset")
             }),
-            Some((
-                HeadConfig::HIDDEN.contains(&head.hidden_units),
-                "hidden_units",
-                head.hidden_units,
-                "1 to 65,536 units",
-            )),
         ];
         check_counts(counts)?;
         let is_rate = |rate: f64| rate as f32 > 0.0 && (rate as f32).is_finite();
@@ -358,6 +352,19 @@ impl TrainConfig {
                 "dropout",
                 head.dropout.to_string(),
                 "a fraction from 0 to below 1",
+            ),
+            (
+                head.has_valid_units(),
+                "hidden_units",
+                head.hidden_text(),
+                "at most 8 layers of 1 to 65,536 units",
+            ),
+            (
+                !(head.hidden_units.is_empty()
+                    && (head.batch_norm || head.activation != Activation::Linear)),
+                "hidden_units",
+                head.hidden_text(),
+                "a hidden layer for the activation or the batch normalization",
             ),
             (is_rate(base_rate), "base_learning_rate", base_rate.to_string(), RATES),
             (is_rate(rate), "learning_rate", rate.to_string(), RATES),
@@ -394,9 +401,12 @@ fn check_counts(counts: impl IntoIterator<Item = Option<Count>>) -> Result<(), T
 
 /// Checks that a head on `inputs` features is not too large for memory.
 pub(crate) fn check_head_size(head: &HeadConfig, inputs: usize) -> Result<(), TrainError> {
-    if inputs.saturating_mul(head.hidden_units) > LARGEST_HEAD {
-        let (hidden, limit) = (head.hidden_units, LARGEST_HEAD);
-        return Err(TrainError::HeadTooLarge { inputs, hidden, limit });
+    let mut inputs = inputs;
+    for &hidden in &head.hidden_units {
+        if inputs.saturating_mul(hidden) > LARGEST_HEAD {
+            return Err(TrainError::HeadTooLarge { inputs, hidden, limit: LARGEST_HEAD });
+        }
+        inputs = hidden;
     }
     Ok(())
 }

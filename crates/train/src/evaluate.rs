@@ -41,7 +41,7 @@ pub struct Evaluated {
 /// use train::{HeadConfig, TrainableLayers, evaluate};
 ///
 /// let device = Device::flex();
-/// let head = HeadConfig { hidden_units: 8, dropout: 0.5 }.init(4, 2, 1, &device);
+/// let head = HeadConfig { hidden_units: vec![8], dropout: 0.5, ..HeadConfig::default() }.init(4, 2, 1, &device);
 /// let layers = TrainableLayers::from_head(head, 4);
 /// // All features and biases are 0, so the logits of both images are 0.
 /// let found = evaluate(&layers, vec![0.0; 2 * 4], &[0, 1], 0.5, &device)?;
@@ -70,7 +70,7 @@ pub(crate) fn evaluate_with(
     loss: &BatchLoss,
     device: &Device,
 ) -> Result<Evaluated, VggError> {
-    let output = trainable.forward(rows(features, labels.len(), device), None);
+    let output = trainable.forward(rows(features, labels.len(), device));
     let logits = trainable.rows_of_logits(output.clone())?;
     let loss = scalar(&loss.of(output.clone(), labels));
     let correct = correct_of(trainable, output, labels, threshold);

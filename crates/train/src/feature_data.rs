@@ -61,7 +61,7 @@ impl FeatureData {
     /// # config.base.image_size = [32, 32];
     /// # config.base.last_layer = "block1_pool".into();
     /// # config.base.pooling = Pooling::Average;
-    /// # config.head.hidden_units = 8;
+    /// # config.head.hidden_units = vec![8];
     /// # config.train.epochs = 2;
     /// # let weights = config.load_weights()?;
     /// # let base = FrozenBase::new(&config.base, &weights)?;

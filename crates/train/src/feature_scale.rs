@@ -111,8 +111,7 @@ pub(crate) fn scaled(
         return Ok(trainable.with_feature_scale(scale));
     }
     let mut arrays = trainable.to_arrays();
-    let [kernel, ..] = head::ARRAY_NAMES;
-    let kernel = arrays.get_mut(kernel).expect("a head has its arrays");
+    let kernel = arrays.get_mut("dense/kernel").expect("a head has its arrays");
     kernel.data.iter_mut().for_each(|value| *value *= scale);
     let scaled = TrainableLayers::new(base, head, job.data.classes().len(), arrays, device);
     let scaled = scaled.map_err(|error| TrainError::InitialWeights {

@@ -54,7 +54,7 @@ use crate::{
 /// # config.base.image_size = [32, 32];
 /// # config.base.last_layer = "block1_pool".into();
 /// # config.base.pooling = Pooling::Average;
-/// # config.head.hidden_units = 8;
+/// # config.head.hidden_units = vec![8];
 /// # config.train.epochs = 2;
 /// # let values = (0..20 * 64).map(|at| (at / 64 % 2) as f32).collect();
 /// # let rows = LabeledRows { values, labels: (0..20).map(|row| row % 2).collect() };
@@ -115,7 +115,7 @@ pub fn fit(
 /// # config.base.image_size = [32, 32];
 /// # config.base.last_layer = "block1_pool".into();
 /// # config.base.pooling = Pooling::Average;
-/// # config.head.hidden_units = 8;
+/// # config.head.hidden_units = vec![8];
 /// # config.train.epochs = 2;
 /// # let values = (0..20 * 64).map(|at| (at / 64 % 2) as f32).collect();
 /// # let rows = LabeledRows { values, labels: (0..20).map(|row| row % 2).collect() };

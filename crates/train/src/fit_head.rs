@@ -23,7 +23,7 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct HeadJob<'a> {
     /// Configuration of the head.
-    pub head: HeadConfig,
+    pub head: &'a HeadConfig,
     /// Settings of the loss.
     pub loss: &'a LossConfig,
     /// Optimizer.
@@ -78,7 +78,7 @@ pub struct TrainedHead {
 /// let device = Device::flex();
 /// let trained = fit_head(
 ///     &HeadJob {
-///         head: HeadConfig { hidden_units: 8, dropout: 0.0 },
+///         head: &HeadConfig { hidden_units: vec![8], dropout: 0.0, ..HeadConfig::default() },
 ///         loss: &LossConfig::default(),
 ///         optimizer: OptimizerConfig::default(),
 ///         train: TrainConfig { epochs: 20, learning_rate: 0.01, ..TrainConfig::default() },
@@ -89,7 +89,7 @@ pub struct TrainedHead {
 ///     |_| {},
 /// )?;
 /// assert_eq!(trained.best.val_accuracy, 1.0);
-/// let logits = trained.head.forward(Tensor::<2>::from_data([[1.0f32, 0.3]], &device), None);
+/// let logits = trained.head.forward(Tensor::<2>::from_data([[1.0f32, 0.3]], &device));
 /// assert!(trained.head.probabilities(logits).into_scalar::<f32>() > 0.5);
 /// # Ok::<(), train::TrainError>(())
 /// ```
@@ -101,7 +101,7 @@ pub fn fit_head(
 ) -> Result<TrainedHead, TrainError> {
     let HeadJob { head, train, data, cancellation, .. } = *job;
     let (width, labels) = (data.feature_count(), data.training_labels());
-    train.validate(&head)?;
+    train.validate(head)?;
     job.loss.validate()?;
     job.optimizer.validate(&train)?;
     if train.scale_features {
@@ -109,7 +109,7 @@ pub fn fit_head(
         let expected = "unset for a head alone, whose features the caller can divide";
         return Err(TrainError::Setting { name, value, expected });
     }
-    check_head_size(&head, width)?;
+    check_head_size(head, width)?;
     data.check(&train, width)?;
     let device = job.device.clone().autodiff();
     let class_weights = job.loss.weights(data.classes(), labels)?;
@@ -144,7 +144,7 @@ pub fn fit_head(
         let metrics = state.metrics(&mean);
         let best = state.is_best(metrics.val_loss);
         if best {
-            best_head = Some(trainable.valid().head().clone());
+            best_head = Some(trainable.clone().valid().head().folded());
         }
         let learning_rate = state.learning_rate(&train, &job.optimizer, steps);
         let seconds = started.elapsed().as_secs_f64();

@@ -25,7 +25,7 @@ use crate::{InitialWeights, RunConfig, TrainError};
 /// # config.base.image_size = [32, 32];
 /// # config.base.last_layer = "block1_pool".into();
 /// # config.base.pooling = Pooling::Average;
-/// # config.head.hidden_units = 8;
+/// # config.head.hidden_units = vec![8];
 /// # config.train.epochs = 2;
 /// // A frozen base with 64 features, and a random head with 8 hidden units.
 /// let classes = ["cats", "dogs"].map(String::from);
@@ -66,7 +66,16 @@ pub fn initial_layers(
                 );
                 return Err(TrainError::InitialWeights { path: path.clone(), fault });
             }
-            head.arrays
+            let mut arrays = head.arrays;
+            // Batch normalizations are new.
+            let inputs = base.output_count()?;
+            let initial = config.head.init(inputs, classes.len(), config.train.seed, device);
+            for (name, array) in head_arrays(&initial) {
+                if name.starts_with("batch_normalization") {
+                    arrays.insert(name, array);
+                }
+            }
+            arrays
         }
         InitialWeights::Model(path) => {
             let (card, trainable) = load_bundle(path, device)?;

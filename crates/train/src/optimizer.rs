@@ -21,13 +21,13 @@ use crate::{OptimizerStateError, ParameterState, ParameterUpdate};
 /// use train::{HeadConfig, Optimizer, RmsProp, binary_cross_entropy};
 ///
 /// let device = Device::flex().autodiff();
-/// let mut head = HeadConfig { hidden_units: 4, dropout: 0.0 }.init(2, 2, 1, &device);
+/// let mut head = HeadConfig { hidden_units: vec![4], dropout: 0.0, ..HeadConfig::default() }.init(2, 2, 1, &device);
 /// let mut optimizer = Optimizer::new(|_| RmsProp::default(), &head);
 /// let features = Tensor::<2>::from_data([[1.0f32, -2.0], [0.5, 3.0]], &device);
 /// let labels = Tensor::<2>::from_data([[0.0f32], [1.0]], &device);
 /// let mut losses = vec![];
 /// for _ in 0..20 {
-///     let loss = binary_cross_entropy(head.forward(features.clone(), None), labels.clone());
+///     let loss = binary_cross_entropy(head.forward(features.clone()), labels.clone());
 ///     losses.push(loss.clone().into_scalar::<f32>());
 ///     head = optimizer.step(head, loss.backward());
 /// }
@@ -59,7 +59,7 @@ impl Optimizer {
     /// use train::{HeadConfig, Optimizer, RmsProp};
     ///
     /// let device = Device::flex().autodiff();
-    /// let head = HeadConfig { hidden_units: 4, dropout: 0.5 }.init(2, 2, 1, &device);
+    /// let head = HeadConfig { hidden_units: vec![4], dropout: 0.5, ..HeadConfig::default() }.init(2, 2, 1, &device);
     /// // The head learns faster than the unfrozen layers.
     /// let rmsprop = |name: &str| RmsProp {
     ///     learning_rate: if name.starts_with("dense") { 1e-3 } else { 1e-5 },
@@ -99,7 +99,7 @@ impl Optimizer {
     /// use train::{HeadConfig, Optimizer, RmsProp};
     ///
     /// let device = Device::flex().autodiff();
-    /// let head = HeadConfig { hidden_units: 4, dropout: 0.5 }.init(2, 2, 1, &device);
+    /// let head = HeadConfig { hidden_units: vec![4], dropout: 0.5, ..HeadConfig::default() }.init(2, 2, 1, &device);
     /// let optimizer = Optimizer::new(|_| RmsProp { momentum: 0.9, ..RmsProp::default() }, &head);
     /// let names: Vec<String> = optimizer.to_arrays().into_keys().collect();
     /// assert_eq!(names[..2], ["dense/bias/momentum", "dense/bias/velocity"]);
@@ -129,7 +129,7 @@ impl Optimizer {
     /// use train::{Adam, HeadConfig, Optimizer};
     ///
     /// let device = Device::flex().autodiff();
-    /// let head = HeadConfig { hidden_units: 4, dropout: 0.5 }.init(2, 2, 1, &device);
+    /// let head = HeadConfig { hidden_units: vec![4], dropout: 0.5, ..HeadConfig::default() }.init(2, 2, 1, &device);
     /// let mut optimizer = Optimizer::new(|_| Adam::default(), &head);
     /// optimizer.set_progress(1_000, 0.1); // the next step is the 1001st, at a tenth of the rates
     /// ```
@@ -152,7 +152,7 @@ impl Optimizer {
     /// use train::{HeadConfig, Optimizer, RmsProp};
     ///
     /// let device = Device::flex();
-    /// let head = HeadConfig { hidden_units: 4, dropout: 0.5 };
+    /// let head = HeadConfig { hidden_units: vec![4], dropout: 0.5, ..HeadConfig::default() };
     /// let head = head.init(2, 2, 1, &device.clone().autodiff());
     /// let state = Optimizer::new(|_| RmsProp::default(), &head).to_arrays();
     /// let optimizer =
@@ -197,11 +197,17 @@ impl Optimizer {
     }
 }
 
-/// Returns the Keras name of the parameter at a path in a module: `dense/kernel` for `head.dense.weight`.
+/// Returns the name of an array at the end of a path of modules: `dense_1/kernel` for `dense.1.weight`, and
+/// `block5_conv1/bias` for `block5_conv1.bias`.
 fn name_at(path: &[String]) -> String {
-    let last_two = &path[path.len().saturating_sub(2)..];
-    let parts = last_two.iter().map(|part| if part == "weight" { "kernel" } else { part.as_str() });
-    parts.collect::<Vec<_>>().join("/")
+    let [before @ .., last] = path else { return String::new() };
+    let part = if last == "weight" { "kernel" } else { last };
+    let layer = match before {
+        [.., kind, number] if let Ok(number) = number.parse() => head::layer_name(kind, number),
+        [.., layer] => layer.clone(),
+        [] => return part.to_owned(),
+    };
+    format!("{layer}/{part}")
 }
 
 struct NewSlots<U> {
@@ -274,10 +280,11 @@ mod tests {
 
     fn optimizer_and_head(rmsprop: RmsProp) -> (Optimizer, head::Head) {
         let device = Device::flex().autodiff();
-        let head = HeadConfig { hidden_units: 3, dropout: 0.0 }.init(2, 2, 1, &device);
+        let head = HeadConfig { hidden_units: vec![3], dropout: 0.0, ..HeadConfig::default() }
+            .init(2, 2, 1, &device);
         let mut optimizer = Optimizer::new(|_| rmsprop, &head);
         let features = Tensor::from_data([[1.0, -2.0], [0.5, 3.0]], &device);
-        let loss = head.forward(features, None).sum();
+        let loss = head.forward(features).sum();
         let head = optimizer.step(head, loss.backward());
         (optimizer, head)
     }
@@ -285,7 +292,8 @@ mod tests {
     #[test]
     fn every_head_parameter_is_updated_and_has_named_state() {
         let (optimizer, head) = optimizer_and_head(RmsProp::default());
-        let fresh = HeadConfig { hidden_units: 3, dropout: 0.0 }.init(2, 2, 1, &Device::flex());
+        let fresh = HeadConfig { hidden_units: vec![3], dropout: 0.0, ..HeadConfig::default() }
+            .init(2, 2, 1, &Device::flex());
         for (moved, fresh) in head.to_arrays().into_iter().zip(fresh.to_arrays()) {
             assert_eq!(moved.0, fresh.0);
             assert!(moved.1.iter().zip(&fresh.1).all(|(after, before)| after != before));

@@ -22,7 +22,7 @@ use crate::parameter_state::{is_in_memory, update_in_memory};
 /// # use train::HeadConfig;
 ///
 /// # let device = Device::flex().autodiff();
-/// # let config = HeadConfig { hidden_units: 4, dropout: 0.5 };
+/// # let config = HeadConfig { hidden_units: vec![4], dropout: 0.5, ..HeadConfig::default() };
 /// # let head = config.init(2, 2, 1, &device);
 /// let optimizer = Optimizer::new(|_| Sgd::default(), &head);
 /// assert!(optimizer.to_arrays().is_empty()); // without momentum, there is no state

@@ -1,9 +1,9 @@
 //! One training step, and one pass over the validation rows. Runs and heads in memory share them.
 
 use burn::module::Module;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use features::{FeatureTable, FeaturesError};
-use head::{HeadConfig, dropout_mask};
+use head::{HeadConfig, dropout_masks};
 
 use crate::batch::Batch;
 use crate::checkpoint::Checkpoint;
@@ -15,7 +15,7 @@ pub(crate) const THRESHOLD: f32 = 0.5;
 
 /// Inputs of a step that all steps share.
 pub(crate) struct StepSettings<'a> {
-    pub(crate) head: HeadConfig,
+    pub(crate) head: &'a HeadConfig,
     pub(crate) train: TrainConfig,
     pub(crate) optimizer: OptimizerConfig,
     /// Number of steps of an epoch.
@@ -52,15 +52,13 @@ pub(crate) fn step(
     let Checkpoint { mut trainable, mut optimizer, mut state } = checkpoint;
     let (StepSettings { head, train, device, .. }, count) = (settings, batch.items.len());
     let (epoch, step) = (state.epoch + 1, state.step + 1);
-    let features = rows(batch.features, count, device);
-    let mask = (head.dropout > 0.0).then(|| {
-        let (epoch, step) = (epoch as u64, state.step as u64);
-        let mask = dropout_mask(head, train.seed, epoch, step, count);
-        rows(mask, count, device)
-    });
+    let inputs = batch.features.len() / count;
+    let masks = dropout_masks(head, inputs, train.seed, epoch as u64, state.step as u64, count);
+    let masks: Vec<Tensor<2>> = masks.into_iter().map(|mask| rows(mask, count, device)).collect();
     let labels: Vec<usize> = batch.items.iter().map(|&at| settings.labels[at]).collect();
 
-    let logits = trainable.forward(features, mask);
+    let features = rows(batch.features, count, device);
+    let (logits, moments) = trainable.forward_training(features, &masks);
     let loss = settings.loss.of(logits.clone(), &labels);
     let mean_loss = scalar(&loss);
     if !mean_loss.is_finite() {
@@ -69,7 +67,7 @@ pub(crate) fn step(
     let correct = correct_of(&trainable, logits.inner(), &labels, THRESHOLD);
     let iteration = state.epoch * settings.steps + state.step;
     optimizer.set_progress(iteration as u64, settings.rate_factor(&state));
-    trainable = optimizer.step(trainable, loss.backward());
+    trainable = optimizer.step(trainable, loss.backward()).with_moments(moments);
 
     state.running.add(mean_loss, correct, count);
     state.step = step;

@@ -4,13 +4,16 @@ use features::{AugmentedCopies, FeatureProvider, ImageFeatures, Row};
 use model::ModelCard;
 use report::Predictions;
 
+use crate::checkpoint::verified_state;
+use crate::resume_check::check_data;
 use crate::{Data, ImageSet, TrainError, TrainedModel, TrainingEvent, TrainingJob, evaluate};
 
 /// Returns the predictions of a model for the test images of a run; `None` without test images.
 ///
 /// # Errors
 ///
-/// Returns an error if features can't be computed or read, or if the run is cancelled.
+/// Returns an error if features can't be computed or read, if the images have changed since the run began, or if the run is
+/// cancelled.
 ///
 /// # Examples
 ///
@@ -30,6 +33,7 @@ pub fn evaluate_test(
     mut on_event: impl FnMut(TrainingEvent),
 ) -> Result<Option<Predictions>, TrainError> {
     let Some(labels) = job.data.test_labels() else { return Ok(None) };
+    check_data(job, &verified_state(&job.run.last())?)?;
     let (set, all) = (ImageSet::Test, || (0..labels.len()).collect::<Vec<usize>>());
     let logits = match job.data {
         Data::Images { extractor, images } => {

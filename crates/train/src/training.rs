@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
+use burn::module::Module;
 use burn::tensor::Device;
 use features::FeatureTable;
 use model::{Metrics, ModelCard, WeightsRecord, most_likely};
@@ -99,7 +100,7 @@ impl<'a> Training<'a> {
     fn step(&self, checkpoint: Checkpoint, batch: Batch) -> Result<Checkpoint, TrainError> {
         let TrainingJob { config, data, .. } = *self.job;
         let settings = StepSettings {
-            head: config.head,
+            head: &config.head,
             train: config.train,
             optimizer: config.optimizer,
             steps: self.steps,
@@ -147,8 +148,9 @@ impl<'a> Training<'a> {
         let card = card_of(self.job, &state, Some(metrics));
         let best = state.is_best(val_loss);
         if best {
-            let card = self.calibrated(card.clone(), validation.logits);
-            save_best(run, &state, &card, &trainable)?;
+            let mut card = self.calibrated(card.clone(), validation.logits);
+            card.head.batch_norm = false;
+            save_best(run, &state, &card, &trainable.clone().valid().folded())?;
         }
         let seconds = state.seconds + started.elapsed().as_secs_f64();
         let learning_rate = state.learning_rate(&config.train, &config.optimizer, self.steps);
@@ -224,7 +226,7 @@ pub(crate) fn card_of(
         base: job.config.base.clone(),
         weights: WeightsRecord::of(job.weights),
         preprocessing: job.weights.preprocessing(),
-        head: job.config.head,
+        head: job.config.head.clone(),
         classes: job.data.classes().to_vec(),
         // Set when the layers are saved.
         feature_scale: 1.0,

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use burn_std::config::{BurnConfig, RuntimeConfig};
-use head::{HeadConfig, dropout_mask};
+use head::{HeadConfig, dropout_masks};
 use train::{Optimizer, RmsProp, RunningMean, binary_cross_entropy, count_correct};
 use vgg::VggConfig;
 
@@ -40,8 +40,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         line?;
         let start = Instant::now();
         for step in 0..steps {
-            let mask = rows(dropout_mask(&config, 0, round as u64, step as u64, BATCH));
-            let logits = head.forward(rows(features.clone()), Some(mask));
+            let masks = dropout_masks(&config, inputs, 0, round as u64, step as u64, BATCH);
+            let masks: Vec<Tensor<2>> = masks.into_iter().map(rows).collect();
+            let (logits, _) = head.forward_training(rows(features.clone()), &masks);
             let loss = binary_cross_entropy(logits.clone(), rows(labels.clone()));
             // The training loop also computes loss and accuracy in every step.
             let shown: f32 = loss.clone().into_scalar();

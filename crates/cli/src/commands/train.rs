@@ -310,8 +310,13 @@ fn go(
     progress.bar().clear();
     drop(dashboard);
     match &trained {
-        Ok(Trained::Complete { .. }) => tracing::info!(outcome = "complete", "end"),
-        Ok(Trained::Stopped { .. }) => tracing::info!(outcome = "stopped", "end"),
+        Ok(Trained::Complete { best, epochs, .. }) => {
+            let outcome = TrainingOutcome::Complete { best: *best, epochs: *epochs };
+            tracing::info!(?outcome, "end");
+        }
+        Ok(Trained::Stopped { epochs }) => {
+            tracing::info!(outcome = ?TrainingOutcome::Stopped { epochs: *epochs }, "end");
+        }
         // The caller also reports this error to the user, so the log needs no higher level.
         Err(error) => tracing::info!(%error, hint = error.hint().as_deref(), "end"),
     }

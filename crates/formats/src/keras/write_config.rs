@@ -104,6 +104,7 @@ fn arguments(kind: &SequentialLayerKind) -> Value {
             let activation = match activation {
                 Activation::Linear => "linear",
                 Activation::Relu => "relu",
+                Activation::Gelu => "gelu",
                 Activation::Sigmoid => "sigmoid",
                 Activation::Softmax => "softmax",
             };

@@ -138,6 +138,10 @@ fn activate(activation: Activation, values: Vec<f64>) -> Vec<f64> {
     match activation {
         Activation::Linear => values,
         Activation::Relu => values.into_iter().map(|value| value.max(0.0)).collect(),
+        Activation::Gelu => {
+            let gelu = |value: f64| value * 0.5 * (1.0 + erf(value / std::f64::consts::SQRT_2));
+            values.into_iter().map(gelu).collect()
+        }
         Activation::Sigmoid => {
             values.into_iter().map(|value| 1.0 / (1.0 + (-value).exp())).collect()
         }
@@ -146,4 +150,17 @@ fn activate(activation: Activation, values: Vec<f64>) -> Vec<f64> {
             values.into_iter().map(|value| value.exp() / sum).collect()
         }
     }
+}
+
+/// Error function by its Maclaurin series, or its limit.
+fn erf(x: f64) -> f64 {
+    if x.abs() > 5.0 {
+        return x.signum();
+    }
+    let (mut term, mut sum) = (x, x);
+    for n in 1..200 {
+        term *= -x * x / f64::from(n);
+        sum += term / f64::from(2 * n + 1);
+    }
+    sum * 2.0 / std::f64::consts::PI.sqrt()
 }

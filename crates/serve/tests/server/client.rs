@@ -151,7 +151,7 @@ fn save(folder: &Path) {
         base,
         weights: WeightsRecord::of(&weights),
         preprocessing: Preprocessing::Caffe,
-        head: HeadConfig { hidden_units: 5, dropout: 0.5 },
+        head: HeadConfig { hidden_units: vec![5], dropout: 0.5, ..HeadConfig::default() },
         classes: ["along", "across", "<b>&"].map(String::from).into(),
         feature_scale: 1.0,
         threshold: 0.5,

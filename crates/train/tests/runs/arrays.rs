@@ -124,7 +124,7 @@ fn check_result(run: &RunDirectory, result: TrainingResult, config: &RunConfig) 
 /// Trains only the head of a run on its features.
 fn head_of(config: &RunConfig, data: &FeatureArrays) -> Result<TrainedHead, TrainError> {
     let job = HeadJob {
-        head: config.head,
+        head: &config.head,
         loss: &config.loss,
         optimizer: config.optimizer,
         train: config.train,
@@ -194,16 +194,17 @@ fn features_that_do_not_fit_the_run_are_refused() {
 #[test]
 fn head_that_cannot_be_trained_is_an_error() {
     let valid = config(Path::new("data"), AugmentConfig::NONE);
-    let refused = |head: HeadConfig, train: TrainConfig| {
+    let refused = |head: &HeadConfig, train: TrainConfig| {
+        let head = head.clone();
         head_of(&RunConfig { head, train, ..valid.clone() }, &rows(12)).expect_err("a fault")
     };
-    let (head, train) = (valid.head, valid.train);
+    let (head, train) = (&valid.head, valid.train);
     let setting = |error: TrainError| match error {
         TrainError::Setting { name, .. } => name,
         other => panic!("{other}"),
     };
     assert_eq!(setting(refused(head, TrainConfig { epochs: 0, ..train })), "epochs");
-    assert_eq!(setting(refused(HeadConfig { dropout: 1.0, ..head }, train)), "dropout");
+    assert_eq!(setting(refused(&HeadConfig { dropout: 1.0, ..head.clone() }, train)), "dropout");
     let with_views = refused(head, TrainConfig { views: Some(2), ..train });
     assert!(matches!(with_views, TrainError::DifferentFeatures { .. }), "{with_views}");
     let diverged = refused(head, TrainConfig { learning_rate: 1e38, ..train });
@@ -234,7 +235,8 @@ fn head_that_cannot_be_trained_is_an_error() {
 fn example_settings_are_the_defaults() {
     let config = RunConfig::new("pets", train::WeightsChoice::Seed(3));
     assert_eq!(config.data, train::DataConfig::at("pets"));
-    assert_eq!((config.augment, config.head), (AugmentConfig::default(), HeadConfig::default()));
+    assert_eq!(config.augment, AugmentConfig::default());
+    assert_eq!(config.head, HeadConfig::default());
     assert_eq!((config.train, config.base.clone()), Default::default());
     config.validate().expect("valid settings");
 }

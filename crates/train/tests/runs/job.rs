@@ -46,7 +46,7 @@ pub(crate) fn config(data: &Path, augment: AugmentConfig) -> RunConfig {
             pooling: Pooling::Maximum,
             ..VggConfig::default()
         },
-        head: HeadConfig { hidden_units: 16, dropout: 0.5 },
+        head: HeadConfig { hidden_units: vec![16], dropout: 0.5, ..HeadConfig::default() },
         loss: LossConfig::default(),
         optimizer: OptimizerConfig::default(),
         train: TrainConfig { epochs: 4, batch_size: 4, seed: 9, ..TrainConfig::default() },

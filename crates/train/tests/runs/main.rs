@@ -15,11 +15,13 @@ use std::path::Path;
 use augment::AugmentConfig;
 use burn::tensor::Device;
 use formats::Array;
+use head::{Activation, HeadConfig};
 use job::{complete, config, expect_same, expect_same_in_pieces, go, history, images, never};
 use model::{Classifier, WeightsSearch, load_bundle};
 use sha2::{Digest, Sha256};
 use train::{
-    ClassWeight, RunConfig, RunDirectory, TrainConfig, TrainError, TrainingEvent, TrainingOutcome,
+    ClassWeight, OptimizerConfig, OptimizerKind, RunConfig, RunDirectory, Schedule, TrainConfig,
+    TrainError, TrainingEvent, TrainingOutcome,
 };
 use vgg::FrozenBase;
 
@@ -42,6 +44,56 @@ fn resumed_run_is_bit_identical_to_an_uninterrupted_run() {
         let path = folder.path().join(format!("{name} in pieces"));
         expect_same_in_pieces(&config, &path, &whole);
     }
+}
+
+/// Stopped in the middle of an epoch and resumed, with each setting of the head and the optimizer.
+#[test]
+fn resumed_runs_with_any_head_and_optimizer_are_bit_identical() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    images(&data, 3);
+    let plain = config(&data, AugmentConfig::NONE);
+    let of = |kind| OptimizerConfig { kind, ..OptimizerConfig::default() };
+    let sgd = OptimizerConfig { momentum: 0.9, ..of(OptimizerKind::Sgd) };
+    let heads = [
+        HeadConfig { hidden_units: vec![], ..plain.head.clone() },
+        HeadConfig { activation: Activation::Gelu, ..plain.head.clone() },
+        HeadConfig {
+            hidden_units: vec![16, 8],
+            activation: Activation::Relu,
+            batch_norm: true,
+            ..plain.head.clone()
+        },
+    ];
+    let optimizers = [
+        of(OptimizerKind::Adam),
+        OptimizerConfig { clip_norm: Some(0.5), ..of(OptimizerKind::AdamW) },
+        sgd,
+        OptimizerConfig { nesterov: true, weight_decay: Some(0.1), ..sgd },
+        OptimizerConfig { momentum: 0.5, schedule: Schedule::Cosine, ..OptimizerConfig::default() },
+        OptimizerConfig {
+            schedule: Schedule::Step,
+            warmup_epochs: 1,
+            ..OptimizerConfig::default()
+        },
+    ];
+    let with_head = |head| RunConfig { head, ..plain.clone() };
+    let with_optimizer = |optimizer| RunConfig { optimizer, ..plain.clone() };
+    let configs: Vec<RunConfig> = heads
+        .into_iter()
+        .map(with_head)
+        .chain(optimizers.into_iter().map(with_optimizer))
+        .collect();
+    let mut histories = vec![history(&complete(&plain, &folder.path().join("plain")))];
+    for (number, config) in configs.iter().enumerate() {
+        let whole = complete(config, &folder.path().join(format!("{number} whole")));
+        expect_same_in_pieces(config, &folder.path().join(format!("{number} in pieces")), &whole);
+        histories.push(history(&whole));
+    }
+    let count = histories.len();
+    histories.sort();
+    histories.dedup();
+    assert_eq!(histories.len(), count, "every setting has an effect");
 }
 
 #[test]
@@ -313,7 +365,7 @@ fn out_of_range_settings_are_refused_with_the_range() {
         ("patience", |config, value| config.train.patience = Some(value), &[0]),
         ("reduce_on_plateau", |config, value| config.train.reduce_on_plateau = Some(value), &[0]),
         ("base_batch", |config, value| config.device.base_batch = Some(value), &[0, 65_537]),
-        ("hidden_units", |config, value| config.head.hidden_units = value, &[0, 65_537]),
+        ("hidden_units", |config, value| config.head.hidden_units = vec![value], &[0, 65_537]),
         ("cache_mb", |config, value| config.data.cache_mb = value, &[]),
         ("image size", |config, value| config.base.image_size = [32, value], &[0, 31, 1025]),
     ];

@@ -89,7 +89,7 @@ fn start() -> Result<(SocketAddr, Running), Box<dyn Error>> {
         preprocessing: weights.preprocessing(),
         weights: WeightsRecord::of(&weights),
         base,
-        head: HeadConfig { hidden_units: 4, ..HeadConfig::default() },
+        head: HeadConfig { hidden_units: vec![4], ..HeadConfig::default() },
         classes: ["cats", "dogs", "birds"].map(String::from).into(),
         feature_scale: 1.0,
         threshold: 0.5,
