@@ -174,3 +174,23 @@ fn unsupported_formats_are_listed_in_skipped_csv() {
     }
     assert_eq!(table.lines().count(), 4, "{table}");
 }
+
+#[test]
+fn nested_classes_are_named_in_a_warning() {
+    let workplace = TestDir::new();
+    for folder in ["pets/cats", "pets/dogs", "plants/roses", "plants/tulips"] {
+        for number in 0..25 {
+            workplace.image(&format!("photos/{folder}/{number}.png"), "along", number);
+        }
+    }
+    let train = format!("train photos {BASE} --epochs 1 --val-split 0.4 --out run");
+    let done = workplace.run(&train).expect_success().stdout;
+    let unwrapped = done.replace("\n              ", " ");
+    let root = workplace.path("photos/pets/cats");
+    let row = format!(
+        "Warning       All images of each class are in several subfolders, such as `{}`. If these are the classes, name the folder that holds them.\n",
+        root.display()
+    );
+    assert!(unwrapped.contains(&row), "{done}");
+    assert_eq!(done.matches("\nWarning ").count(), 1, "{done}");
+}

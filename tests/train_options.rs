@@ -216,3 +216,104 @@ fn scaled_features_are_part_of_the_model() {
 fn joined(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+#[test]
+fn heads_and_optimizers_are_settings_of_a_run() {
+    let workplace = TestDir::with_photos();
+    let flags = "--hidden-units 8,4 --hidden-activation relu --batch-norm --optimizer sgd --momentum 0.9 --nesterov --weight-decay 0.01 --clip-norm 1 --schedule cosine --warmup-epochs 1";
+    let done = workplace.train(&format!("{flags} --epochs 2 --out run"));
+    let summary = unbroken(&done.stdout);
+    for part in [
+        "Head 8, 4 units, batch normalization, relu, dropout 0.5: ",
+        ", learning rate 0.01 ",
+        "Optimizer sgd, momentum 0.9 (Nesterov), weight decay 0.01, gradient norms of at most 1, warm-up in 1 epoch, cosine schedule ",
+        " - learning_rate: ",
+    ] {
+        assert!(summary.contains(part), "{part} in {summary}");
+    }
+    let config = workplace.read("run/config.toml");
+    for part in
+        ["hidden_units = [8, 4]", "activation = \"relu\"", "kind = \"sgd\"", "warmup_epochs = 1"]
+    {
+        assert!(config.contains(part), "{part} in {config}");
+    }
+    // Batch normalizations are folded in the best model, and still there in the last checkpoint.
+    let of = |model: &str| workplace.card(model)["head"].clone();
+    assert_eq!(
+        (of("run/best")["batch_norm"].clone(), of("run/last")["batch_norm"].clone()),
+        (serde_json::Value::Null, true.into())
+    );
+    workplace.run("predict run/last photos/validation --csv").expect_success();
+    // The schedule depends on the number of epochs.
+    workplace.write("run/config.toml", config.replace("epochs = 2", "epochs = 3"));
+    assert_eq!(workplace.run("train --resume run").status, Some(2));
+    let page = workplace.read("run/report.html");
+    for flag in flags.split("--").filter(|flag| !flag.is_empty()) {
+        assert!(page.contains(&format!("--{}", flag.trim())), "{flag}");
+    }
+
+    let plain = workplace.train("--hidden-units 0 --epochs 1 --out plain").stdout;
+    assert!(
+        unbroken(&plain).contains("Head no hidden layer, dropout 0.5: 65 parameters"),
+        "{plain}"
+    );
+    for (flags, named) in [
+        ("--optimizer adam --momentum 0.9", "`momentum`"),
+        ("--nesterov --momentum 0.9", "`nesterov`"),
+        ("--warmup-epochs 4", "`warmup_epochs`"),
+        ("--schedule step --reduce-on-plateau 2", "`schedule`"),
+        ("--clip-norm 0", "`clip_norm`"),
+    ] {
+        refused(&workplace, &quick(&format!("{flags} --epochs 4 --out other")), named);
+    }
+}
+
+#[test]
+fn monitored_metric_selects_the_best_model() {
+    let workplace = TestDir::with_photos();
+    for metric in ["val_loss", "val_accuracy", "val_auc"] {
+        let done =
+            workplace.train(&format!("--epochs 4 --no-augment --monitor {metric} --out {metric}"));
+        let rows = workplace.history(metric);
+        let best: usize = workplace.card(&format!("{metric}/best"))["metrics"]["epoch"]
+            .as_u64()
+            .expect("an epoch") as usize;
+        let value =
+            |column: usize, row: &Vec<String>| row[column].parse::<f64>().expect("a number");
+        let first_best = |better: &dyn Fn(&Vec<String>, &Vec<String>) -> bool| {
+            let rows = &rows[1..];
+            (1..)
+                .zip(rows)
+                .find(|(_, row)| rows.iter().all(|other| !better(other, row)))
+                .expect("one")
+                .0
+        };
+        match metric {
+            "val_loss" => assert_eq!(best, first_best(&|a, b| value(3, a) < value(3, b))),
+            "val_accuracy" => assert_eq!(best, first_best(&|a, b| value(4, a) > value(4, b))),
+            _ => assert!(done.stdout.contains(" - val_auc: "), "{}", done.stdout),
+        }
+        let page = workplace.read(&format!("{metric}/report.html"));
+        let which = if metric == "val_loss" { "lowest" } else { "highest" };
+        assert!(page.contains(&format!("which has the {which} {metric}.")), "{metric}");
+    }
+    refused(&workplace, &quick("--monitor loss --out other"), "val_auc");
+}
+
+#[test]
+fn worse_fine_tuned_model_is_said_to_be_worse() {
+    let workplace = TestDir::with_photos();
+    workplace.train("--epochs 3 --no-augment --out first");
+    let tune = "train photos --from first/best --epochs 1 --no-augment --seed 5";
+    let worse = workplace.run(&format!("{tune} --learning-rate 1 --out worse")).expect_success();
+    let card = workplace.card("first/best");
+    let metrics = &card["metrics"];
+    let line = format!(
+        "The model is worse than the one it started from, which has val_loss: {:.4} - val_accuracy: {:.4}. Use that one, or train with lower learning rates.",
+        metrics["val_loss"].as_f64().expect("a number"),
+        metrics["val_accuracy"].as_f64().expect("a number")
+    );
+    assert!(worse.stdout.contains(&line), "{line} in {}", worse.stdout);
+    let same = workplace.run(&format!("{tune} --learning-rate 1e-9 --out same")).expect_success();
+    assert!(!same.stdout.contains("is worse"), "{}", same.stdout);
+}

@@ -103,6 +103,11 @@ fn name_of(set: ImageSet) -> &'static str {
     }
 }
 
+/// Returns the event for a warning about the data or the history of a run.
+pub(crate) fn warning(text: &str) -> Value {
+    json!({"event": "warning", "text": text})
+}
+
 /// Returns the event for a completed run. `best` is `None` if the best model can't be read, and `test` without test
 /// images.
 pub(crate) fn complete(
@@ -111,7 +116,7 @@ pub(crate) fn complete(
     best: Option<Best>,
     test: Option<Value>,
 ) -> Value {
-    let best = best.map(|Best { epoch, val_loss, val_accuracy }| {
+    let best = best.map(|Best { epoch, val_loss, val_accuracy, .. }| {
         json!({"epoch": epoch, "val_loss": val_loss, "val_accuracy": val_accuracy})
     });
     json!({"event": "complete", "run": text(run), "epochs": epochs, "best": best, "test": test})

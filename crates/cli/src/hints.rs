@@ -104,7 +104,7 @@ fn of_train(error: &TrainError) -> Option<String> {
             "wait until it ends, or stop it with Ctrl-C; to start another run, name another folder with `--out`".into()
         }
         TrainError::DifferentSettings(_) => {
-            "only `epochs`, `patience`, `save_every`, `calibrate`, `tensorboard`, `cache_mb` (not with `--features`), `cache_dir`, `cache_gb`, the device's `name`, `deterministic` and `base_batch`, and paths of files that were moved may be changed there; restore the others, or start a new run".into()
+            "only `epochs` (unless the learning rate has a schedule), `patience`, `save_every`, `calibrate`, `tensorboard`, `cache_mb` (not with `--features`), `cache_dir`, `cache_gb`, the device's `name`, `deterministic` and `base_batch`, and paths of files that were moved may be changed there; restore the others, or start a new run".into()
         }
         TrainError::RunInData { .. } => {
             "name another one with `--out`, `--report`, `--cache-dir` or `--sort-into`".into()
@@ -304,7 +304,7 @@ mod tests {
             Box::new(TrainError::RunInData { path: path(), data: path() }),
             Box::new(TrainError::InitialWeights { path: path(), fault: text() }),
             Box::new(TrainError::FreezesTrained { path: path(), name: text() }),
-            Box::new(TrainError::HeadTooLarge { inputs: 1, hidden: 1, limit: 1 }),
+            Box::new(TrainError::HeadTooLarge { inputs: 1, hidden: text(), limit: 1 }),
             Box::new(TrainError::Diverged { epoch: 1, step: 1, last: path() }),
             Box::new(TrainError::Shards(damaged())),
             Box::new(TrainError::Model(ModelError::Base(mismatch(Suspicion::OtherNetwork)))),

@@ -18,6 +18,7 @@ use crate::run_summary::RunSummary;
 use crate::skipped::print_skipped_files;
 use crate::split_names::SplitNames;
 use crate::verify_resume::Verification;
+use crate::warnings::about_data;
 use crate::{cache_arguments, events, split_table};
 
 /// Inputs of a training run.
@@ -157,7 +158,12 @@ impl Inputs {
             LoadedData::Images { layout, .. } => SplitNames::of_layout(layout, config),
             LoadedData::Features(data) => SplitNames::of_features(data, config),
         };
-        RunSummary { config, weights: &self.weights, data: self.data(), splits, path }
+        let layout = match &self.source {
+            LoadedData::Images { layout, .. } => Some(layout),
+            LoadedData::Features(_) => None,
+        };
+        let warnings = about_data(self.data(), layout);
+        RunSummary { config, weights: &self.weights, data: self.data(), splits, warnings, path }
     }
 
     pub(crate) fn verification<'a>(&'a self, config: &'a RunConfig) -> Verification<'a> {

@@ -36,6 +36,7 @@ mod sort_into;
 mod split_names;
 mod split_table;
 mod verify_resume;
+mod warnings;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -11,7 +11,9 @@ use model::{Classifier, Explainer, HeatMap, ModelCard, WeightsSearch};
 use photos::{ImageDataset, SplitDatasets};
 use quoting::{Shown, argument};
 use serde::Serialize;
-use train::{InitialWeights, OptimizerKind, RunConfig, Schedule, WeightsChoice, order_of_epoch};
+use train::{
+    InitialWeights, Monitor, OptimizerKind, RunConfig, Schedule, WeightsChoice, order_of_epoch,
+};
 
 use crate::arguments::WEIGHTS_FOLDER;
 use crate::device::Devices;
@@ -87,6 +89,11 @@ pub(crate) fn write(
         history: &history.epochs,
         epochs: config.train.epochs,
         best: card.metrics.map_or(0, |metrics| metrics.epoch),
+        monitor: &format!(
+            "{} {}",
+            if config.train.monitor.is_higher_better() { "highest" } else { "lowest" },
+            config.train.monitor
+        ),
         predictions: &predictions,
         test: test.as_ref(),
         augmented: &augmented(config, training)?,
@@ -129,6 +136,7 @@ impl EvaluationReport<'_> {
             history: &[],
             epochs: 0,
             best: 0,
+            monitor: "lowest val_loss",
             predictions,
             test: None,
             augmented: &[],
@@ -253,8 +261,10 @@ fn command(config: &RunConfig) -> String {
                 "hidden-activation",
                 (activation != Activation::Linear).then(|| activation.name().into()),
             );
-            add("batch-norm", set(head.batch_norm));
         }
+    }
+    if !matches!(config.start, InitialWeights::Model(_)) {
+        add("batch-norm", set(head.batch_norm));
     }
     add("unfreeze", base.unfreeze.clone());
     add("force", set(base.unfreeze.is_some() && !matches!(config.start, InitialWeights::Model(_))));
@@ -295,6 +305,7 @@ fn command(config: &RunConfig) -> String {
     add("label-smoothing", smoothing);
     add("no-shuffle", set(!train.shuffle));
     add("views", train.views.map(|views| views.to_string()));
+    add("monitor", given(train.monitor != Monitor::default(), train.monitor.to_string()));
     add("patience", train.patience.map(|epochs| epochs.to_string()));
     add("reduce-on-plateau", train.reduce_on_plateau.map(|epochs| epochs.to_string()));
     add("no-calibration", set(!train.calibrate));

@@ -8,7 +8,7 @@ use head::{Activation, HeadConfig};
 use model::{ModelCard, load_card};
 use photos::{ImageDataset, SharedImages, SplitDatasets};
 use quoting::Shown;
-use train::{Data, InitialWeights, OptimizerConfig, RunConfig, Schedule, TrainConfig};
+use train::{Data, InitialWeights, Monitor, OptimizerConfig, RunConfig, Schedule, TrainConfig};
 use vgg::{Origin, Pooling, Preprocessing, VggError, Weights};
 
 use crate::pipe::stdout;
@@ -32,6 +32,8 @@ pub(crate) struct RunSummary<'a> {
     pub(crate) weights: &'a Weights,
     pub(crate) data: Data<'a>,
     pub(crate) splits: SplitNames,
+    /// Warnings about the data.
+    pub(crate) warnings: Vec<String>,
     /// Run directory, if the run is saved.
     pub(crate) path: Option<&'a Path>,
 }
@@ -45,6 +47,9 @@ impl RunSummary<'_> {
         print_row(&mut out, "Classes", &self.classes())?;
         if let Some(duplicates) = self.duplicates() {
             print_row(&mut out, "Duplicates", &duplicates)?;
+        }
+        for warning in &self.warnings {
+            print_row(&mut out, "Warning", warning)?;
         }
         print_row(&mut out, "Base", &self.base()?)?;
         print_row(&mut out, "Weights", &self.weights())?;
@@ -302,16 +307,21 @@ impl RunSummary<'_> {
     }
 
     fn training(&self) -> String {
-        let TrainConfig { epochs, batch_size, patience, reduce_on_plateau, .. } = self.config.train;
+        let TrainConfig { epochs, batch_size, monitor, patience, reduce_on_plateau, .. } =
+            self.config.train;
+        let better = better(monitor);
         let steps = self.data.training_labels().len().div_ceil(batch_size);
         let mut text = format!(
             "{} of {}, {batch_size} images per step",
             counted(epochs, "epoch"),
             counted(steps, "step")
         );
+        if monitor != Monitor::default() {
+            text += &format!("; the best model has the highest {monitor}");
+        }
         if let Some(patience) = patience {
             let patience = counted(patience, "epoch");
-            text += &format!("; ends after {patience} without a lower val_loss");
+            text += &format!("; ends after {patience} without a {better}");
         }
         if let Some(patience) = reduce_on_plateau {
             text += &format!(
@@ -346,12 +356,19 @@ fn classes(data: Data<'_>) -> String {
     format!("{}; {balance}", each.join(", "))
 }
 
+/// Returns what a better epoch has, such as `lower val_loss`.
+pub(crate) fn better(monitor: Monitor) -> String {
+    let comparison = if monitor.is_higher_better() { "higher" } else { "lower" };
+    format!("{comparison} {monitor}")
+}
+
 /// Returns the hidden layers of a head as text.
 fn hidden_layers(head: &HeadConfig) -> String {
     if head.hidden_units.is_empty() {
         return "no hidden layer".into();
     }
-    let mut text = format!("{} units", head.hidden_text().replace(',', " and "));
+    let units = head.hidden_text().replace(',', ", ");
+    let mut text = format!("{units} unit{}", if units == "1" { "" } else { "s" });
     if head.batch_norm {
         text += ", batch normalization";
     }

@@ -10,7 +10,7 @@ use quoting::Shown;
 use report::ThresholdRule;
 use shards::{FeatureSet, FeatureSettings, Store, local_path};
 use train::{
-    ClassWeight, DataConfig, DeviceConfig, InitialWeights, LossConfig, OptimizerConfig,
+    ClassWeight, DataConfig, DeviceConfig, InitialWeights, LossConfig, Monitor, OptimizerConfig,
     OptimizerKind, RunConfig, Schedule, TrainConfig, WeightsChoice,
 };
 use vgg::{Origin, Variant, VggConfig, Weights};
@@ -36,6 +36,20 @@ pub(crate) enum Optimizer {
     Adamw,
     /// Stochastic gradient descent
     Sgd,
+}
+
+/// Units of the hidden layers.
+#[derive(Clone, Debug)]
+pub(crate) struct HiddenUnits(Vec<usize>);
+
+/// Parses units such as `256,64`, or `0` for no hidden layer.
+fn hidden_units(text: &str) -> Result<HiddenUnits, String> {
+    let units: Result<Vec<usize>, _> = text.split(',').map(|part| part.trim().parse()).collect();
+    match units {
+        Ok(units) if units == [0] => Ok(HiddenUnits(vec![])),
+        Ok(units) => Ok(HiddenUnits(units)),
+        Err(_) => Err("expected `hidden_units` such as `256`, `256,64` or `0`".into()),
+    }
 }
 
 /// Activations of hidden layers.
@@ -128,15 +142,15 @@ pub(crate) struct TrainSettings {
         alias = "hidden",
         value_name = "UNITS",
         help_heading = "Head",
-        value_delimiter = ','
+        value_parser = hidden_units
     )]
-    hidden_units: Option<Vec<usize>>,
+    hidden_units: Option<HiddenUnits>,
     /// Activation of the hidden layers [default: linear]
     #[arg(long, value_enum, help_heading = "Head", conflicts_with_all = ["from", "head_from"])]
     hidden_activation: Option<HiddenActivation>,
     /// Normalize the outputs of the hidden layers over each batch
     ///
-    /// The saved model has no such layers: they are folded into the dense layers.
+    /// In the best model, they are folded into the dense layers.
     #[arg(long, help_heading = "Head", conflicts_with = "from")]
     batch_norm: bool,
     /// Fraction of the hidden units dropped in each step; without hidden layers, of the features [default: 0.5]
@@ -149,7 +163,7 @@ pub(crate) struct TrainSettings {
     scale_features: bool,
     /// Continue training this model on images of the same classes
     ///
-    /// The model determines the base, the image size, the unfrozen layers, the hidden units and the dropout.
+    /// The model determines the base, the image size, the unfrozen layers, the hidden layers and the dropout.
     #[arg(long, value_name = "MODEL", help_heading = "Head", conflicts_with_all = ["base", "image_size", "last_layer", "pooling", "hidden_units"])]
     from: Option<PathBuf>,
     /// Initialize the head from a `.keras` file
@@ -202,10 +216,13 @@ pub(crate) struct TrainSettings {
     /// The loss and the val_loss are those of the smoothed labels, as in Keras.
     #[arg(long, value_name = "FRACTION", help_heading = "Optimization")]
     label_smoothing: Option<f32>,
-    /// Stop after this many epochs without a lower val_loss [default: off]
+    /// Metric that selects the best model, and that --patience and --reduce-on-plateau watch: `val_loss`, `val_accuracy` or `val_auc` [default: val_loss]
+    #[arg(long, value_name = "METRIC", help_heading = "Optimization")]
+    monitor: Option<Monitor>,
+    /// Stop after this many epochs without a better value of the monitored metric [default: off]
     #[arg(long, value_name = "EPOCHS", help_heading = "Optimization")]
     patience: Option<usize>,
-    /// Divide the learning rates by 10 after this many epochs without a lower val_loss [default: off]
+    /// Divide the learning rates by 10 after this many epochs without a better value of the monitored metric [default: off]
     #[arg(long, value_name = "EPOCHS", help_heading = "Optimization")]
     reduce_on_plateau: Option<usize>,
     /// Do not shuffle: use the images in the order of their paths in every epoch
@@ -277,7 +294,7 @@ impl TrainSettings {
             let head = KerasHead::read(path)?;
             anyhow::ensure!(
                 head.dropout.is_some() || self.dropout.is_some(),
-                "the layers of the head in `{}` have different dropout rates\nhint: choose one for all hidden layers with `--dropout`",
+                "the head in `{}` has other dropout layers than one rate after each hidden layer\nhint: choose this rate with `--dropout`",
                 path.shown()
             );
             default.head = head.head;
@@ -336,10 +353,9 @@ impl TrainSettings {
             augment,
             base,
             head: HeadConfig {
-                hidden_units: match self.hidden_units.as_deref() {
+                hidden_units: match &self.hidden_units {
                     None => default.head.hidden_units,
-                    Some([0]) => vec![],
-                    Some(units) => units.to_vec(),
+                    Some(HiddenUnits(units)) => units.clone(),
                 },
                 dropout: self.dropout.unwrap_or(default.head.dropout),
                 activation: match self.hidden_activation {
@@ -363,6 +379,7 @@ impl TrainSettings {
                 shuffle: !self.no_shuffle,
                 views: if self.no_augment { None } else { self.views.or(default.train.views) },
                 save_every: self.save_every,
+                monitor: self.monitor.unwrap_or_default(),
                 patience: self.patience,
                 reduce_on_plateau: self.reduce_on_plateau,
                 calibrate: !self.no_calibration,

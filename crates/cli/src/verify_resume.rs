@@ -32,6 +32,8 @@ impl Verification<'_> {
     pub(crate) fn run(&self) -> anyhow::Result<ExitCode> {
         let mut config = self.config.clone();
         config.train.epochs = config.train.epochs.min(EPOCHS);
+        let warmup = &mut config.optimizer.warmup_epochs;
+        *warmup = (*warmup).min(config.train.epochs - 1);
         let folder = tempfile::tempdir()?;
         // Separate parent folders, so that neither run finds the other's views.
         let whole_path = folder.path().join("whole/run");

@@ -30,7 +30,7 @@ pub(crate) struct BatchNorm {
 
 /// Mean and variance of a batch for each hidden layer with batch normalization, from a training
 /// step.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct BatchMoments(pub(crate) Vec<[Tensor<1>; 2]>);
 
 impl BatchNorm {
@@ -89,6 +89,12 @@ impl BatchNorm {
         }
     }
 
+    /// Returns the normalization by the moving averages.
+    pub(crate) fn normalization(&self) -> Normalization {
+        let [gamma, beta, mean, variance] = self.to_arrays();
+        Normalization { gamma, beta, mean, variance, epsilon: EPSILON }
+    }
+
     /// Returns the values of each array, in the order of [`Self::ARRAYS`].
     pub(crate) fn to_arrays(&self) -> [Vec<f32>; 4] {
         [&self.gamma, &self.beta, &self.moving_mean, &self.moving_variance].map(|parameter| {
@@ -98,21 +104,82 @@ impl BatchNorm {
     }
 }
 
-/// Folds a batch normalization after a dense layer into its kernel (inputs, units) and bias, in 64
-/// bits.
-pub(crate) fn fold(kernel: &mut [f32], bias: &mut [f32], arrays: &[Vec<f32>; 4]) {
-    let [gamma, beta, mean, variance] = arrays;
-    let scales: Vec<f64> = gamma
-        .iter()
-        .zip(variance)
-        .map(|(&gamma, &variance)| f64::from(gamma) / (f64::from(variance) + EPSILON).sqrt())
-        .collect();
-    for row in kernel.chunks_mut(bias.len()) {
-        for (weight, scale) in row.iter_mut().zip(&scales) {
-            *weight = (f64::from(*weight) * scale) as f32;
-        }
+/// Parameters of a batch normalization, one value for each unit, and its epsilon.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Normalization {
+    /// Scales.
+    pub gamma: Vec<f32>,
+    /// Shifts.
+    pub beta: Vec<f32>,
+    /// Means.
+    pub mean: Vec<f32>,
+    /// Variances.
+    pub variance: Vec<f32>,
+    /// Constant added to the variances.
+    pub epsilon: f64,
+}
+
+impl Normalization {
+    /// Returns the factor and the summand of each unit: output = factor input + summand.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the lists have different lengths.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use head::Normalization;
+    ///
+    /// let normalization = Normalization {
+    ///     gamma: vec![4.0],
+    ///     beta: vec![1.0],
+    ///     mean: vec![-1.0],
+    ///     variance: vec![3.0],
+    ///     epsilon: 1.0,
+    /// };
+    /// assert_eq!(normalization.affine(), [[2.0, 3.0]]);
+    /// ```
+    pub fn affine(&self) -> Vec<[f64; 2]> {
+        let Self { gamma, beta, mean, variance, epsilon } = self;
+        let units = gamma.len();
+        assert_eq!([beta.len(), mean.len(), variance.len()], [units; 3]);
+        let of_unit = |at: usize| {
+            let factor = f64::from(gamma[at]) / (f64::from(variance[at]) + epsilon).sqrt();
+            [factor, f64::from(beta[at]) - f64::from(mean[at]) * factor]
+        };
+        (0..units).map(of_unit).collect()
     }
-    for (((bias, scale), &mean), &beta) in bias.iter_mut().zip(&scales).zip(mean).zip(beta) {
-        *bias = ((f64::from(*bias) - f64::from(mean)) * scale + f64::from(beta)) as f32;
+
+    /// Folds the normalization into the dense layer before it: its kernel (inputs, units) and bias
+    /// (units), in 64 bits.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the layer has another number of units.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use head::Normalization;
+    ///
+    /// let one = |value| vec![value];
+    /// let (gamma, beta, mean, variance) = (one(4.0), one(1.0), one(-1.0), one(3.0));
+    /// let normalization = Normalization { gamma, beta, mean, variance, epsilon: 1.0 };
+    /// let (mut kernel, mut bias) = ([1.0, 0.5], [0.25]);
+    /// normalization.fold_into(&mut kernel, &mut bias);
+    /// assert_eq!((kernel, bias), ([2.0, 1.0], [3.5]));
+    /// ```
+    pub fn fold_into(&self, kernel: &mut [f32], bias: &mut [f32]) {
+        let affine = self.affine();
+        assert_eq!(affine.len(), bias.len());
+        for row in kernel.chunks_mut(bias.len()) {
+            for (weight, [factor, _]) in row.iter_mut().zip(&affine) {
+                *weight = (f64::from(*weight) * factor) as f32;
+            }
+        }
+        for (bias, [factor, summand]) in bias.iter_mut().zip(&affine) {
+            *bias = (f64::from(*bias) * factor + summand) as f32;
+        }
     }
 }

@@ -86,6 +86,9 @@ impl HeadConfig {
     /// Maximum number of hidden layers.
     pub const LAYERS: usize = 8;
 
+    /// Valid hidden layers, for messages.
+    pub const UNITS: &str = "0, or at most 8 layers of 1 to 65,536 units";
+
     /// Returns the numbers of hidden units as text, such as `256,64`, or `0` without hidden layers.
     ///
     /// # Examples

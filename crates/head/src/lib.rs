@@ -12,7 +12,7 @@ mod dropout;
 mod flatten;
 mod module;
 
-pub use batch_norm::BatchMoments;
+pub use batch_norm::{BatchMoments, Normalization};
 pub use config::{Activation, HeadConfig};
 pub use dropout::dropout_masks;
 pub use flatten::flatten;

@@ -6,7 +6,7 @@ use burn::tensor::activation::{gelu, relu, sigmoid, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 use random::{AddressedRng, Purpose};
 
-use crate::batch_norm::{BatchMoments, BatchNorm, fold};
+use crate::batch_norm::{BatchMoments, BatchNorm};
 use crate::{Activation, HeadConfig};
 
 /// Returns true if `name` is the name of an array of a head, not of a base.
@@ -103,7 +103,7 @@ impl HeadConfig {
         arrays
     }
 
-    /// Returns the number of values in the arrays.
+    /// Returns the number of trainable values in the arrays: without moving averages.
     ///
     /// # Examples
     ///
@@ -115,7 +115,9 @@ impl HeadConfig {
     /// ```
     #[doc(alias = "count_params")]
     pub fn parameters(&self, inputs: usize, classes: usize) -> usize {
-        self.arrays(inputs, classes).iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
+        let arrays = self.arrays(inputs, classes);
+        let trainable = arrays.iter().filter(|(name, _)| !name.contains("/moving_"));
+        trainable.map(|(_, shape)| shape.iter().product::<usize>()).sum()
     }
 
     /// Creates a head for `inputs` features and `classes` classes, with random kernels and zero
@@ -329,6 +331,10 @@ impl Head {
 
     /// Moves the averages of each batch normalization toward the moments of a batch.
     ///
+    /// # Panics
+    ///
+    /// Panics if the moments are of another head.
+    ///
     /// # Examples
     ///
     /// ```
@@ -345,10 +351,22 @@ impl Head {
     /// ```
     #[must_use]
     pub fn with_moments(self, BatchMoments(moments): BatchMoments) -> Self {
+        assert_eq!(self.batch_normalization.len(), moments.len(), "moments of each layer");
         let layers = self.batch_normalization.into_iter().zip(moments);
         let batch_normalization =
             layers.map(|(layer, moments)| layer.with_moments(moments)).collect();
         Self { batch_normalization, ..self }
+    }
+
+    /// Returns the number of inputs.
+    pub fn inputs(&self) -> usize {
+        let [inputs, _] = self.dense[0].weight.val().dims();
+        inputs
+    }
+
+    /// Returns the activation of the hidden layers.
+    pub fn activation(&self) -> Activation {
+        self.activation
     }
 
     fn activate(&self, values: Tensor<2>) -> Tensor<2> {
@@ -455,7 +473,7 @@ impl Head {
             let shape = layer.weight.val().dims();
             let mut kernel = values(layer.weight.val().into_data());
             let mut bias = values(bias.val().into_data());
-            fold(&mut kernel, &mut bias, &normalization.to_arrays());
+            normalization.normalization().fold_into(&mut kernel, &mut bias);
             *layer = dense(shape, kernel, bias, &device);
         }
         Self { dense: layers, batch_normalization: vec![], activation: self.activation }

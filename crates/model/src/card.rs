@@ -8,9 +8,6 @@ use head::HeadConfig;
 use serde::{Deserialize, Serialize};
 use vgg::{Origin, Preprocessing, VggConfig, Weights};
 
-/// Valid hidden units.
-const UNITS: &str = "at most 8 layers of 1 to 65,536 units";
-
 /// Description of a classifier: everything that a prediction needs in addition to the arrays.
 #[doc(alias = "class_names")]
 #[doc(alias = "metadata")]
@@ -148,7 +145,7 @@ impl ModelCard {
         if let Some(class) = class {
             invalid("classes", format!("{class:?}"), "unique, non-empty names")
         } else if !head.has_valid_units() {
-            invalid("head.hidden_units", head.hidden_text(), UNITS)
+            invalid("head.hidden_units", head.hidden_text(), HeadConfig::UNITS)
         } else if !(0.0..1.0).contains(&head.dropout) {
             invalid("head.dropout", head.dropout.to_string(), "a fraction from 0 to below 1")
         } else if !(1e-30..=1e30).contains(feature_scale) {

@@ -293,6 +293,11 @@ fn check_parts(
         ("list of frozen layers", layers.join(", "), base.layers().join(", ")),
         ("preprocessing", card.preprocessing.name().into(), base.preprocessing().name().into()),
         ("feature scale", card.feature_scale.to_string(), trainable.feature_scale().to_string()),
+        (
+            "activation",
+            card.head.activation.name().into(),
+            trainable.head().activation().name().into(),
+        ),
         ("digest of the weights", card.weights.digest.clone(), base.weights_digest().to_owned()),
     ] {
         if found != expected {

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use formats::{Array, Arrays, FormatError, KerasLayer, read_keras};
-use head::{Activation, HeadConfig, layer_name};
+use head::{Activation, HeadConfig, Normalization, layer_name};
 use vgg::{Pooling, Variant, VggConfig};
 
 use crate::{HeadFault, ModelError};
@@ -116,8 +116,8 @@ struct DenseChain {
     dense: Vec<Dense>,
     /// Dropout rate of the features, if they are dropped.
     of_features: Option<f64>,
-    /// Scale and shift of each input of the next dense layer, from a batch normalization.
-    affine: Option<[Vec<f64>; 2]>,
+    /// Factor and summand of each input of the next dense layer, from a batch normalization.
+    affine: Option<Vec<[f64; 2]>>,
 }
 
 struct Dense {
@@ -171,17 +171,24 @@ impl DenseChain {
             let array = layer.arrays.get(part).cloned();
             array.ok_or_else(|| HeadFault::Array { layer: layer.name.clone(), array: part })
         };
-        let (mut kernel, mut bias) = (array("kernel")?, array("bias")?);
-        if let Some([scales, shifts]) = self.affine.take() {
-            let units = bias.data.len();
-            if kernel.shape != [scales.len(), units] {
+        let mut kernel = array("kernel")?;
+        let &[inputs, units] = kernel.shape.as_slice() else { return Err(unexpected(layer)) };
+        let mut bias = match layer.config["use_bias"].as_bool() {
+            Some(false) => Array::new(vec![units], vec![0.0; units]),
+            _ => array("bias")?,
+        };
+        if units == 0 || bias.data.len() != units {
+            return Err(unexpected(layer));
+        }
+        if let Some(affine) = self.affine.take() {
+            if affine.len() != inputs {
                 return Err(unexpected(layer));
             }
             let mut sums: Vec<f64> = bias.data.iter().map(|&bias| bias.into()).collect();
-            for ((row, scale), shift) in kernel.data.chunks_mut(units).zip(&scales).zip(&shifts) {
+            for (row, [factor, summand]) in kernel.data.chunks_mut(units).zip(affine) {
                 for (weight, sum) in row.iter_mut().zip(&mut sums) {
-                    *sum += shift * f64::from(*weight);
-                    *weight = (f64::from(*weight) * scale) as f32;
+                    *sum += summand * f64::from(*weight);
+                    *weight = (f64::from(*weight) * factor) as f32;
                 }
             }
             bias.data = sums.into_iter().map(|sum| sum as f32).collect();
@@ -193,44 +200,40 @@ impl DenseChain {
 
     /// Folds a batch normalization into the dense layer before it or, after an activation, into the one that follows.
     fn push_normalization(&mut self, layer: &KerasLayer) -> Result<(), HeadFault> {
-        let array = |part: &'static str| {
-            let array = layer.arrays.get(part);
-            array.ok_or_else(|| HeadFault::Array { layer: layer.name.clone(), array: part })
+        let units = layer.arrays.values().next().map_or(0, |array| array.data.len());
+        let is_set = |name: &str| layer.config[name].as_bool().unwrap_or(true);
+        // The arrays of a layer other than Dense and Conv2D are numbered, in this order.
+        let mut numbers = 0..;
+        let mut array = |part: &'static str, default: Option<f32>| match default {
+            Some(value) if units > 0 => Ok(vec![value; units]),
+            _ => {
+                let number = numbers.next().unwrap_or_default().to_string();
+                let array = layer.arrays.get(&number).map(|array| array.data.clone());
+                array.ok_or_else(|| HeadFault::Array { layer: layer.name.clone(), array: part })
+            }
         };
-        let (mean, variance) = (array("moving_mean")?, array("moving_variance")?);
-        let units = mean.data.len();
-        // Keras has neither without `scale` or `center`.
-        let or = |part: &str, value: f32| match layer.arrays.get(part) {
-            Some(array) => array.data.clone(),
-            None => vec![value; units],
+        let without = |name: &str, value: f32| (!is_set(name)).then_some(value);
+        let normalization = Normalization {
+            gamma: array("gamma", without("scale", 1.0))?,
+            beta: array("beta", without("center", 0.0))?,
+            mean: array("moving mean", None)?,
+            variance: array("moving variance", None)?,
+            epsilon: layer.config["epsilon"].as_f64().unwrap_or(1e-3),
         };
-        let (gamma, beta) = (or("gamma", 1.0), or("beta", 0.0));
-        if [variance.data.len(), gamma.len(), beta.len()] != [units; 3] {
+        let Normalization { gamma, beta, mean, variance, .. } = &normalization;
+        if [gamma, beta, mean, variance].iter().any(|values| values.len() != units) || units == 0 {
             return Err(unexpected(layer));
         }
-        let epsilon = layer.config["epsilon"].as_f64().unwrap_or(1e-3);
-        let scale =
-            |at: usize| f64::from(gamma[at]) / (f64::from(variance.data[at]) + epsilon).sqrt();
-        let scales: Vec<f64> = (0..units).map(scale).collect();
-        let shift = |at: usize| f64::from(beta[at]) - f64::from(mean.data[at]) * scales[at];
-        let shifts: Vec<f64> = (0..units).map(shift).collect();
         match (self.dense.last_mut(), &self.affine) {
             (Some(dense), None) if dense.activation == LINEAR => {
                 if dense.bias.data.len() != units {
                     return Err(unexpected(layer));
                 }
-                for row in dense.kernel.data.chunks_mut(units) {
-                    for (weight, scale) in row.iter_mut().zip(&scales) {
-                        *weight = (f64::from(*weight) * scale) as f32;
-                    }
-                }
-                for ((bias, scale), shift) in dense.bias.data.iter_mut().zip(&scales).zip(&shifts) {
-                    *bias = (f64::from(*bias) * scale + shift) as f32;
-                }
+                normalization.fold_into(&mut dense.kernel.data, &mut dense.bias.data);
                 Ok(())
             }
             (_, None) => {
-                self.affine = Some([scales, shifts]);
+                self.affine = Some(normalization.affine());
                 Ok(())
             }
             _ => Err(unexpected(layer)),
@@ -428,6 +431,22 @@ mod tests {
             (2.0, 12.0)
         );
 
+        // Without a bias, and with neither scale nor center: the moving mean and variance alone.
+        let mut unbiased = dense("first", "linear", 4, 1);
+        unbiased.arrays.remove("bias");
+        unbiased.config["use_bias"] = json!(false);
+        let mut plain = normalization(1);
+        plain.config["scale"] = json!(false);
+        plain.config["center"] = json!(false);
+        plain.arrays = [("0", -1.0), ("1", 3.0)]
+            .map(|(number, value)| (number.to_owned(), Array::new(vec![1], vec![value])))
+            .into();
+        let head = of(&[unbiased, plain, dense("last", "sigmoid", 1, 1)]);
+        assert_eq!(
+            (head.arrays["dense/kernel"].data[0], head.arrays["dense/bias"].data[0]),
+            (0.5, 0.5)
+        );
+
         // Different rates are no single one.
         let mut different = vec![dense("a", "gelu", 4, 3), layer("drop", "Dropout", "", &[])];
         different.extend([dense("b", "gelu", 3, 2), dense("last", "sigmoid", 2, 1)]);
@@ -468,7 +487,7 @@ mod tests {
             ),
             (
                 |layers| layers.insert(5, layer("norm", "BatchNormalization", "", &[5])),
-                "`norm` has no moving_mean",
+                "`norm` has no gamma",
             ),
             (
                 |layers| layers.insert(5, normalization(4)),

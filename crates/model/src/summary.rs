@@ -44,7 +44,10 @@ pub fn summary(
     ];
     rows.extend(head_rows(head, inputs, classes));
     let trainable = of_base.trainable + head.parameters(inputs, classes);
-    Ok(Summary { name: "model".into(), rows, trainable, frozen: of_base.frozen })
+    let moving = head.arrays(inputs, classes).into_iter();
+    let moving = moving.filter(|(name, _)| name.contains("/moving_"));
+    let moving: usize = moving.map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    Ok(Summary { name: "model".into(), rows, trainable, frozen: of_base.frozen + moving })
 }
 
 /// Returns the rows of the head.
@@ -78,7 +81,7 @@ fn head_rows(head: &HeadConfig, inputs: usize, classes: usize) -> Vec<SummaryRow
     rows
 }
 
-/// Returns the names and shapes of the trainable arrays: those of the unfrozen layers, then the four of the head.
+/// Returns the names and shapes of the trainable arrays: those of the unfrozen layers, then those of the head.
 ///
 /// # Errors
 ///

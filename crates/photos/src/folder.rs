@@ -166,6 +166,34 @@ impl Folder {
         })
     }
 
+    /// Returns a subfolder with images if the class folders may hold the classes: all images of each class are in two or
+    /// more subfolders of its folder.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use photos::Folder;
+    ///
+    /// # let data = tempfile::tempdir()?;
+    /// # for folder in ["pets/cat", "pets/dog", "plants/rose", "plants/tulip"] {
+    /// #     std::fs::create_dir_all(data.path().join(folder))?;
+    /// #     std::fs::write(data.path().join(folder).join("1.jpg"), "")?;
+    /// # }
+    /// // Files: pets/cat/1.jpg, pets/dog/1.jpg, plants/rose/1.jpg, plants/tulip/1.jpg
+    /// let folder = Folder::scan(data.path())?;
+    /// assert_eq!(folder.classes, ["pets", "plants"]);
+    /// assert_eq!(folder.nested_example(), Some(data.path().join("pets/cat")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn nested_example(&self) -> Option<PathBuf> {
+        let inside: Option<Vec<Inside<'_>>> =
+            self.files.iter().map(|files| Inside::of(files)).collect();
+        let inside = inside?;
+        let is_nested = |class: &Inside<'_>| class.beside == 0 && class.subfolders.len() > 1;
+        let first = inside.first().filter(|_| inside.iter().all(is_nested))?;
+        Some(first.folder.join(first.subfolders.first()?))
+    }
+
     /// Numbers the classes by their index in `classes`, the classes of a trained model or of the training folder.
     /// Classes without a folder here get no files.
     ///

@@ -4,6 +4,7 @@
 //! readable image is an error.
 #![doc = include_str!("../README.md")]
 
+mod assign_splits;
 mod bmp;
 mod cmyk;
 mod cost;
@@ -34,11 +35,14 @@ mod size;
 mod skipped;
 mod split;
 mod split_folders;
+mod split_kind;
+mod split_shares;
 mod survey;
 mod tiff;
 mod ycbcr;
 
 pub use ::cache::DiskCache;
+pub use assign_splits::assign_splits;
 pub use cost::{DecodingCost, decoding_cost};
 pub use decode::decode;
 pub use decode_error::DecodeError;
@@ -61,6 +65,7 @@ pub use pixels::{PIXELS_REVISION, Pixels, load_image, load_image_from};
 pub use resize::{resize, resize_to_bytes};
 pub use size::MAX_PIXELS;
 pub use skipped::{SkippedFiles, UnreadableFile, has_image_extension};
-pub use split::{Split, SplitShares, assign_splits};
 pub use split_folders::{SplitFolders, is_test_folder};
+pub use split_kind::Split;
+pub use split_shares::SplitShares;
 pub use survey::{ClassSurvey, Distribution, DuplicateGroup, DuplicateImage, SplitSurvey, Survey};

@@ -34,6 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         history: &[Epoch { epoch: 1, training, validation: results(&predictions) }],
         epochs: 1,
         best: 1,
+        monitor: "lowest val_loss",
         predictions: &predictions,
         test: None,
         augmented: &[],

@@ -52,6 +52,7 @@ fn write(classes: usize) -> Written {
         history: &[epoch(1), epoch(2), epoch(3)],
         epochs: 3,
         best: 2,
+        monitor: "lowest val_loss",
         predictions: &predictions,
         test: None,
         augmented: &[],

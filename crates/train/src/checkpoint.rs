@@ -135,7 +135,7 @@ impl SavedCheckpoint {
         let state = self.state.clone();
         let (card, trainable) = load_bundle(&self.folder, device)?;
         let path = self.folder.join(OPTIMIZER);
-        let update = |name: &str| config.optimizer.update(name, &config.train);
+        let update = |name: &str| config.optimizer.update(config.train.rate_of(name));
         let arrays = read_arrays(&path)?;
         let optimizer = Optimizer::with_arrays(update, &trainable, arrays, &device.clone().inner());
         let optimizer = optimizer.map_err(|reason| {

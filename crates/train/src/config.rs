@@ -9,9 +9,9 @@ use report::ThresholdRule;
 use serde::{Deserialize, Serialize};
 use vgg::{Precision, VggConfig, VggError, Weights};
 
-use crate::{LossConfig, OptimizerConfig, TrainError};
+use crate::{LossConfig, Monitor, OptimizerConfig, TrainError};
 
-/// Maximum number of weights of the head's first layer. With gradients and optimizer state, they take about 4 GB.
+/// Maximum number of weights of the head. With gradients and optimizer state, they take about 4 GB.
 const LARGEST_HEAD: usize = 1 << 28;
 
 /// Range of settings that count epochs, steps or images. Products of two such counts fit into 64 bits.
@@ -264,11 +264,14 @@ pub struct TrainConfig {
     #[doc(alias = "ModelCheckpoint")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub save_every: Option<usize>,
-    /// Number of epochs without a lower val_loss after which the run ends (Keras: `EarlyStopping`).
+    /// Metric that selects the best model, and that patience and the plateau watch (Keras: `monitor`).
+    #[serde(default, skip_serializing_if = "is_default_monitor")]
+    pub monitor: Monitor,
+    /// Number of epochs without a better value of the monitored metric after which the run ends (Keras: `EarlyStopping`).
     #[doc(alias = "EarlyStopping")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience: Option<usize>,
-    /// Number of epochs without a lower val_loss after which learning rates are divided by 10 (Keras:
+    /// Number of epochs without a better value of the monitored metric after which learning rates are divided by 10 (Keras:
     /// `ReduceLROnPlateau`); see [`Plateau`](crate::Plateau).
     #[doc(alias = "ReduceLROnPlateau")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -306,6 +309,7 @@ impl Default for TrainConfig {
             shuffle: true,
             views: None,
             save_every: None,
+            monitor: Monitor::default(),
             patience: None,
             reduce_on_plateau: None,
             calibrate: true,
@@ -323,6 +327,10 @@ fn is_default_optimizer(optimizer: &OptimizerConfig) -> bool {
 
 fn is_default_loss(loss: &LossConfig) -> bool {
     *loss == LossConfig::default()
+}
+
+fn is_default_monitor(monitor: &Monitor) -> bool {
+    *monitor == Monitor::default()
 }
 
 fn is_default_threshold(rule: &ThresholdRule) -> bool {
@@ -353,12 +361,7 @@ impl TrainConfig {
                 head.dropout.to_string(),
                 "a fraction from 0 to below 1",
             ),
-            (
-                head.has_valid_units(),
-                "hidden_units",
-                head.hidden_text(),
-                "at most 8 layers of 1 to 65,536 units",
-            ),
+            (head.has_valid_units(), "hidden_units", head.hidden_text(), HeadConfig::UNITS),
             (
                 !(head.hidden_units.is_empty()
                     && (head.batch_norm || head.activation != Activation::Linear)),
@@ -381,6 +384,11 @@ impl TrainConfig {
         }
         Ok(())
     }
+
+    /// Returns the learning rate of a parameter of the head or of the unfrozen layers.
+    pub(crate) fn rate_of(&self, name: &str) -> f64 {
+        if head::is_head_array(name) { self.learning_rate } else { self.base_learning_rate }
+    }
 }
 
 /// Setting that is a count: true if it is in its range, name, value, and valid values.
@@ -400,13 +408,14 @@ fn check_counts(counts: impl IntoIterator<Item = Option<Count>>) -> Result<(), T
 }
 
 /// Checks that a head on `inputs` features is not too large for memory.
-pub(crate) fn check_head_size(head: &HeadConfig, inputs: usize) -> Result<(), TrainError> {
-    let mut inputs = inputs;
-    for &hidden in &head.hidden_units {
-        if inputs.saturating_mul(hidden) > LARGEST_HEAD {
-            return Err(TrainError::HeadTooLarge { inputs, hidden, limit: LARGEST_HEAD });
-        }
-        inputs = hidden;
+pub(crate) fn check_head_size(
+    head: &HeadConfig,
+    inputs: usize,
+    classes: usize,
+) -> Result<(), TrainError> {
+    if head.parameters(inputs, classes) > LARGEST_HEAD {
+        let (hidden, limit) = (head.hidden_text(), LARGEST_HEAD);
+        return Err(TrainError::HeadTooLarge { inputs, hidden, limit });
     }
     Ok(())
 }
@@ -465,7 +474,9 @@ impl RunConfig {
         augment.validate()?;
         train.validate(head)?;
         self.loss.validate()?;
-        self.optimizer.validate(train)?;
+        let rates = train.learning_rate.max(train.base_learning_rate);
+        let has_plateau = train.reduce_on_plateau.is_some();
+        self.optimizer.validate(train.epochs, rates, has_plateau)?;
         check_counts([
             self.device.base_batch.map(|batch| {
                 ((1..=65_536).contains(&batch), "base_batch", batch, "1 to 65,536, or unset")
@@ -488,7 +499,7 @@ impl RunConfig {
             let expected = "unset if the run starts from a model or unfreezes layers";
             return Err(TrainError::Setting { name, value, expected });
         }
-        check_head_size(head, base.output_count()?)?;
+        check_head_size(head, base.output_count()?, 2)?;
         let weights = match &self.weights {
             WeightsChoice::File(path) => Some(path),
             WeightsChoice::Seed(_) => None,
@@ -520,10 +531,11 @@ impl RunConfig {
         if classes.len() != 2 && !is_default_threshold(&self.train.threshold) {
             return Err(TrainError::ThresholdOfMany { classes: classes.len() });
         }
+        check_head_size(&self.head, self.base.output_count()?, classes.len())?;
         self.loss.check_classes(classes)
     }
 
-    /// Returns the names and shapes of the trainable arrays: those of the unfrozen layers, then the four of the head.
+    /// Returns the names and shapes of the trainable arrays: those of the unfrozen layers, then those of the head.
     ///
     /// # Errors
     ///

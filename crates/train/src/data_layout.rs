@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use photos::{Folder, HeldOut, Layout, PhotosError, SplitFolders, key_of, name_of_key};
 
-use crate::DataConfig;
+use crate::{DataConfig, TrainError};
 
 /// Name of the data folder itself in the settings.
 const WHOLE: &str = ".";
@@ -14,7 +14,8 @@ impl DataConfig {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`Layout::find`] and [`Layout::with_test_split`].
+    /// Returns the errors of [`Layout::find`] and [`Layout::with_test_split`]. It is also an error if the path of a folder is
+    /// not UTF-8.
     ///
     /// # Examples
     ///
@@ -33,18 +34,20 @@ impl DataConfig {
     /// assert_eq!(data.layout(true)?.train.files, layout.train.files);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn find_layout(&mut self) -> Result<Layout, PhotosError> {
+    pub fn find_layout(&mut self) -> Result<Layout, TrainError> {
         let mut layout = Layout::find(&self.path, self.validation_split)?;
         if let Some(share) = self.test_split {
             layout = layout.with_test_split(share)?;
         }
-        let name = |folder: &Folder| match folder.path == self.path {
-            true => WHOLE.to_owned(),
-            false => key_of(&folder.path, &self.path),
+        let name = |folder: &Folder| match (folder.path == self.path, folder.path.to_str()) {
+            (true, _) => Ok(WHOLE.to_owned()),
+            (false, Some(_)) => Ok(key_of(&folder.path, &self.path)),
+            (false, None) => Err(TrainError::PathText(folder.path.clone())),
         };
-        let [validation, test] = [Some(&layout.validation), layout.test.as_ref()]
-            .map(|held_out| held_out.and_then(HeldOut::folder).map(name));
-        self.train_folder = Some(name(&layout.train));
+        let of =
+            |held_out: Option<&HeldOut>| held_out.and_then(HeldOut::folder).map(name).transpose();
+        let (validation, test) = (of(Some(&layout.validation))?, of(layout.test.as_ref())?);
+        self.train_folder = Some(name(&layout.train)?);
         (self.validation_folder, self.test_folder) = (validation, test);
         self.validation_split = layout.validation.share();
         Ok(layout)

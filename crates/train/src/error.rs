@@ -121,14 +121,14 @@ pub enum TrainError {
     PathText(PathBuf),
     /// The head is too large for memory.
     #[error(
-        "a head with {hidden} hidden units on {inputs} features has more than {limit} parameters"
+        "a head with the hidden units {hidden} on {inputs} features has more than {limit} parameters"
     )]
     HeadTooLarge {
         /// Number of features of an image, the inputs of the head.
         inputs: usize,
-        /// Number of hidden units.
-        hidden: usize,
-        /// Maximum number of weights.
+        /// Numbers of hidden units, such as `256,64`.
+        hidden: String,
+        /// Maximum number of parameters.
         limit: usize,
     },
     /// A class weight is set for a class that the data do not have.

@@ -12,15 +12,15 @@ use model::load_bundle;
 use photos::ImageDataset;
 
 use crate::batch_source::{BatchSource, keep};
-use crate::checkpoint::{Checkpoint, SavedCheckpoint, set_aside};
+use crate::checkpoint::{Checkpoint, SavedCheckpoint, set_aside, verified_state};
 use crate::feature_scale::{feature_scale, scaled};
 use crate::history::History;
 use crate::outcome::{TrainedModel, TrainingOutcome, TrainingResult};
 use crate::resume_check::{check_same, digest_of_settings};
 use crate::training::{Training, card_of};
 use crate::{
-    Data, ImageSet, Optimizer, Plateau, RunConfig, RunningMean, TrainError, TrainingEvent,
-    TrainingJob, TrainingState, initial_layers,
+    Data, ImageSet, InitialWeights, Optimizer, Plateau, RunConfig, RunningMean, TrainError,
+    TrainingEvent, TrainingJob, TrainingState, initial_layers,
 };
 
 /// Trains the head and the unfrozen layers, from the beginning or from the last checkpoint of the run, and reports
@@ -174,7 +174,8 @@ fn run_from(
     let history = History::open(job.run, epochs)?.records(job.run)?;
     let best = (epochs > 0).then(|| load_bundle(job.run.best(), &job.device.clone().inner()));
     let best = best.transpose()?.map(|(card, layers)| TrainedModel { card, layers });
-    Ok(TrainingResult { outcome, history, best })
+    let initial = verified_state(&job.run.last())?.initial;
+    Ok(TrainingResult { outcome, history, best, initial })
 }
 
 /// Trains from a checkpoint, or from the beginning.
@@ -204,6 +205,10 @@ fn train_from(
         prepared => prepared?,
     };
     let mut training = Training::new(job, device, &checkpoint.state, history, of_validation)?;
+    let TrainingState { epoch, step, initial, .. } = checkpoint.state;
+    if matches!(config.start, InitialWeights::Model(_)) && (epoch, step, initial) == (0, 0, None) {
+        checkpoint.state.initial = Some(training.evaluate_initial(&checkpoint)?);
+    }
     // Another thread computes the features of the next batch during a step.
     thread::scope(|scope| {
         let (to, batches) = sync_channel(0);
@@ -328,6 +333,7 @@ fn begin(
         running: RunningMean::default(),
         seconds: 0.0,
         best: None,
+        initial: None,
         plateau: Plateau::default(),
         settings_digest: digest_of_settings(job.config),
         data_digest: job.data.digest(),
@@ -335,7 +341,7 @@ fn begin(
     };
     let optimizer = {
         let RunConfig { optimizer, train, .. } = job.config;
-        Optimizer::new(|name| optimizer.update(name, train), &trainable)
+        Optimizer::new(|name| optimizer.update(train.rate_of(name)), &trainable)
     };
     let checkpoint = Checkpoint { optimizer, trainable, state };
     checkpoint.save(job.run, &card_of(job, &checkpoint.state, None))?;

@@ -15,7 +15,7 @@ use crate::evaluate::BatchLoss;
 use crate::outcome::EpochRecord;
 use crate::steps::{Diverged, StepSettings, step, validate};
 use crate::{
-    Best, FeatureArrays, LossConfig, Optimizer, OptimizerConfig, TrainConfig, TrainError,
+    Best, FeatureArrays, LossConfig, Monitor, Optimizer, OptimizerConfig, TrainConfig, TrainError,
     TrainingEvent, TrainingState, order_of_epoch,
 };
 
@@ -43,8 +43,9 @@ pub struct HeadJob<'a> {
 #[derive(Clone, Debug)]
 pub struct TrainedHead {
     /// Head after the best epoch, without autodiff.
+    /// A batch normalization is folded, so `batch_norm` of its configuration is false.
     pub head: Head,
-    /// Epoch with the lowest val_loss.
+    /// Epoch with the best value of the monitored metric.
     pub best: Best,
     /// Metrics of every epoch, in order.
     pub history: Vec<EpochRecord>,
@@ -68,7 +69,7 @@ pub struct TrainedHead {
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use head::HeadConfig;
-/// use train::{Cancellation, FeatureArrays, HeadJob, LabeledRows, LossConfig, TrainConfig, fit_head};
+/// use train::{Cancellation, FeatureArrays, HeadJob, LabeledRows, LossConfig, OptimizerConfig, TrainConfig, fit_head};
 ///
 /// // The sign of the first feature determines the class.
 /// let sign = |row: usize| if row % 2 == 0 { -1.0 } else { 1.0 };
@@ -103,13 +104,14 @@ pub fn fit_head(
     let (width, labels) = (data.feature_count(), data.training_labels());
     train.validate(head)?;
     job.loss.validate()?;
-    job.optimizer.validate(&train)?;
+    let (rate, has_plateau) = (train.learning_rate, train.reduce_on_plateau.is_some());
+    job.optimizer.validate(train.epochs, rate, has_plateau)?;
     if train.scale_features {
         let (name, value) = ("scale_features", "true".into());
         let expected = "unset for a head alone, whose features the caller can divide";
         return Err(TrainError::Setting { name, value, expected });
     }
-    check_head_size(head, width)?;
+    check_head_size(head, width, data.classes().len())?;
     data.check(&train, width)?;
     let device = job.device.clone().autodiff();
     let class_weights = job.loss.weights(data.classes(), labels)?;
@@ -134,22 +136,26 @@ pub fn fit_head(
         let of_validation = data.validation_labels();
         let (batch_size, device) = (train.batch_size, job.device);
         let table = &mut validation;
+        let wants_logits = train.monitor == Monitor::ValAuc;
         let loss = &loss.without_weights();
-        let found = validate(&checkpoint, table, of_validation, batch_size, loss, device, false)?;
+        let found =
+            validate(&checkpoint, table, of_validation, batch_size, loss, device, wants_logits)?;
         let mean = found.mean;
         if !mean.loss().is_finite() {
             return Err(diverged(Diverged { epoch, step: steps }));
         }
         let Checkpoint { trainable, optimizer, state } = checkpoint;
         let metrics = state.metrics(&mean);
-        let best = state.is_best(metrics.val_loss);
+        let val_auc = train.monitor.auc(of_validation, found.logits.as_ref());
+        let of_epoch = Best { val_auc, ..Best::of(&metrics) };
+        let best = state.is_best(&of_epoch, train.monitor);
         if best {
             best_head = Some(trainable.clone().valid().head().folded());
         }
         let learning_rate = state.learning_rate(&train, &job.optimizer, steps);
         let seconds = started.elapsed().as_secs_f64();
         history.push(EpochRecord { metrics, seconds, learning_rate });
-        let state = state.after_epoch(&metrics, &train);
+        let state = state.after_epoch(&of_epoch, &train);
         checkpoint = Checkpoint { trainable, optimizer, state };
         on_event(TrainingEvent::Epoch { metrics, seconds, learning_rate, best });
     }
@@ -163,7 +169,7 @@ fn begin(job: &HeadJob<'_>, device: &Device) -> Checkpoint {
     let (width, classes) = (data.feature_count(), data.classes().len());
     let head = head.init(width, classes, train.seed, device);
     let trainable = TrainableLayers::from_head(head, width);
-    let optimizer = Optimizer::new(|name| job.optimizer.update(name, &train), &trainable);
+    let optimizer = Optimizer::new(|name| job.optimizer.update(train.rate_of(name)), &trainable);
     Checkpoint { trainable, optimizer, state: TrainingState::default() }
 }
 

@@ -8,6 +8,7 @@
 mod adam;
 mod batch;
 mod batch_source;
+mod best;
 mod checkpoint;
 mod config;
 mod data;
@@ -29,6 +30,7 @@ mod job;
 mod loss;
 mod loss_config;
 mod metrics;
+mod monitor;
 mod named_settings;
 mod optimizer;
 mod optimizer_config;
@@ -63,6 +65,7 @@ pub use vgg::{FrozenBase, Pooling, Precision, Variant, VggConfig, VggError, Weig
 
 pub use adam::Adam;
 pub use batch_source::order_of_epoch;
+pub use best::Best;
 pub use checkpoint::SavedCheckpoint;
 pub use config::{DataConfig, DeviceConfig, InitialWeights, RunConfig, TrainConfig, WeightsChoice};
 pub use data::Data;
@@ -80,6 +83,7 @@ pub use job::TrainingJob;
 pub use loss::{binary_cross_entropy, categorical_cross_entropy, clipped_binary_cross_entropy};
 pub use loss_config::{ClassWeight, ClassWeightError, LossConfig};
 pub use metrics::{RunningMean, count_correct, is_accurate};
+pub use monitor::{Monitor, MonitorError};
 pub use optimizer::Optimizer;
 pub use optimizer_config::{OptimizerConfig, OptimizerKind, Schedule};
 pub use optimizer_state_error::OptimizerStateError;
@@ -90,5 +94,5 @@ pub use plateau::Plateau;
 pub use rmsprop::RmsProp;
 pub use run_directory::RunDirectory;
 pub use sgd::Sgd;
-pub use state::{Best, TrainingState};
+pub use state::TrainingState;
 pub use test_split::{evaluate_test, predictions_of};

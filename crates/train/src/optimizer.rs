@@ -295,8 +295,8 @@ mod tests {
         let fresh = HeadConfig { hidden_units: vec![3], dropout: 0.0, ..HeadConfig::default() }
             .init(2, 2, 1, &Device::flex());
         for (moved, fresh) in head.to_arrays().into_iter().zip(fresh.to_arrays()) {
-            assert_eq!(moved.0, fresh.0);
-            assert!(moved.1.iter().zip(&fresh.1).all(|(after, before)| after != before));
+            assert_eq!((&moved.0, &moved.1), (&fresh.0, &fresh.1));
+            assert!(moved.2.iter().zip(&fresh.2).all(|(after, before)| after != before));
         }
         let names: Vec<String> = optimizer.to_arrays().into_keys().collect();
         assert_eq!(

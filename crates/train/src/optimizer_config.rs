@@ -4,7 +4,7 @@ use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Adam, ParameterUpdate, RmsProp, Sgd, TrainConfig, TrainError, UpdateRule};
+use crate::{Adam, ParameterUpdate, RmsProp, Sgd, TrainError, UpdateRule};
 
 /// Settings of the optimizer. The defaults are those of the Keras example: RMSprop at a constant rate.
 ///
@@ -154,7 +154,13 @@ impl OptimizerConfig {
     }
 
     /// Checks that the settings are in their ranges and fit each other.
-    pub(crate) fn validate(&self, train: &TrainConfig) -> Result<(), TrainError> {
+    /// `highest_rate` is the highest learning rate, and `has_plateau` says whether a plateau lowers it.
+    pub(crate) fn validate(
+        &self,
+        epochs: usize,
+        highest_rate: f64,
+        has_plateau: bool,
+    ) -> Result<(), TrainError> {
         let Self { kind, momentum, nesterov, clip_norm, schedule, warmup_epochs, .. } = *self;
         let has_momentum = matches!(kind, OptimizerKind::RmsProp | OptimizerKind::Sgd);
         let decay = self.weight_decay();
@@ -172,7 +178,7 @@ impl OptimizerConfig {
                 "unset without SGD and a momentum",
             ),
             (
-                decay >= 0.0 && decay * train.learning_rate.max(train.base_learning_rate) < 1.0,
+                decay >= 0.0 && decay * highest_rate < 1.0,
                 "weight_decay",
                 decay.to_string(),
                 "0 or more, and less than 1 / learning_rate",
@@ -184,13 +190,13 @@ impl OptimizerConfig {
                 "a positive number, or unset",
             ),
             (
-                warmup_epochs < train.epochs,
+                warmup_epochs < epochs,
                 "warmup_epochs",
                 warmup_epochs.to_string(),
                 "fewer than the epochs",
             ),
             (
-                schedule == Schedule::Constant || train.reduce_on_plateau.is_none(),
+                schedule == Schedule::Constant || !has_plateau,
                 "schedule",
                 schedule.name().to_owned(),
                 "`constant`, or `reduce_on_plateau` unset",
@@ -203,10 +209,8 @@ impl OptimizerConfig {
         Ok(())
     }
 
-    /// Returns the update of a parameter of the head or of the unfrozen layers.
-    pub(crate) fn update(&self, name: &str, train: &TrainConfig) -> ParameterUpdate {
-        let of_head = head::is_head_array(name);
-        let learning_rate = if of_head { train.learning_rate } else { train.base_learning_rate };
+    /// Returns the update of a parameter with this learning rate.
+    pub(crate) fn update(&self, learning_rate: f64) -> ParameterUpdate {
         let (momentum, nesterov) = (self.momentum, self.nesterov);
         let rule = match self.kind {
             OptimizerKind::RmsProp => {
@@ -222,12 +226,12 @@ impl OptimizerConfig {
 
     /// Returns the factor of the learning rates in a step. `step` counts all steps of the run from 0, and `steps` those of
     /// an epoch.
-    pub(crate) fn rate_factor(&self, step: usize, steps: usize, train: &TrainConfig) -> f64 {
+    pub(crate) fn rate_factor(&self, step: usize, steps: usize, epochs: usize) -> f64 {
         let warmup = self.warmup_epochs * steps;
         if step < warmup {
             return step as f64 / warmup as f64;
         }
-        let done = (step - warmup) as f64 / (train.epochs * steps - warmup) as f64;
+        let done = (step - warmup) as f64 / (epochs * steps - warmup) as f64;
         match self.schedule {
             Schedule::Constant => 1.0,
             Schedule::Cosine => 0.5 * (1.0 + (PI * done.min(1.0)).cos()),
@@ -244,10 +248,9 @@ mod tests {
 
     #[test]
     fn schedules_have_the_factors_of_their_definition() {
-        let train = TrainConfig { epochs: 12, ..TrainConfig::default() };
         let factors = |schedule, warmup_epochs| {
             let config = OptimizerConfig { schedule, warmup_epochs, ..OptimizerConfig::default() };
-            [0, 5, 10, 20, 65, 70, 92, 93, 119].map(|step| config.rate_factor(step, 10, &train))
+            [0, 5, 10, 20, 65, 70, 92, 93, 119].map(|step| config.rate_factor(step, 10, 12))
         };
         assert_eq!(factors(Schedule::Constant, 0), [1.0; 9]);
         // 20 steps of warm-up and 100 of the schedule.
@@ -266,7 +269,6 @@ mod tests {
     fn settings_that_have_no_effect_are_refused() {
         let default = OptimizerConfig::default();
         let sgd = OptimizerConfig { kind: OptimizerKind::Sgd, ..default };
-        let train = TrainConfig { epochs: 5, ..TrainConfig::default() };
         for (config, name) in [
             (OptimizerConfig { kind: OptimizerKind::Adam, momentum: 0.9, ..default }, "momentum"),
             (OptimizerConfig { momentum: 1.0, ..sgd }, "momentum"),
@@ -278,13 +280,14 @@ mod tests {
             (OptimizerConfig { clip_norm: Some(0.0), ..default }, "clip_norm"),
             (OptimizerConfig { warmup_epochs: 5, ..default }, "warmup_epochs"),
         ] {
-            let error = config.validate(&train).expect_err("an invalid setting");
+            let error = config.validate(5, 1e-3, false).expect_err("an invalid setting");
             assert!(matches!(error, TrainError::Setting { name: found, .. } if found == name));
         }
-        OptimizerConfig { nesterov: true, momentum: 0.9, ..sgd }.validate(&train).expect("valid");
+        OptimizerConfig { nesterov: true, momentum: 0.9, ..sgd }
+            .validate(5, 1e-3, false)
+            .expect("valid");
         let cosine = OptimizerConfig { schedule: Schedule::Cosine, ..default };
-        let plateau = TrainConfig { reduce_on_plateau: Some(2), ..train };
-        cosine.validate(&train).expect("a schedule");
-        assert!(cosine.validate(&plateau).is_err());
+        cosine.validate(5, 1e-3, false).expect("a schedule");
+        assert!(cosine.validate(5, 1e-3, true).is_err());
     }
 }

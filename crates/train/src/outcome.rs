@@ -15,9 +15,11 @@ pub struct TrainingResult {
     pub outcome: TrainingOutcome,
     /// Metrics of every complete epoch, in order. A resumed run has those of the epochs before as well.
     pub history: Vec<EpochRecord>,
-    /// Model with the lowest val_loss so far, as it is in [`RunDirectory::best`](crate::RunDirectory::best); `None` if
+    /// Model with the best value of the monitored metric so far, as it is in [`RunDirectory::best`](crate::RunDirectory::best); `None` if
     /// no epoch is complete.
     pub best: Option<TrainedModel>,
+    /// Validation metrics of the model that the run started from, if any.
+    pub initial: Option<Best>,
 }
 
 /// Metrics of an epoch, its duration and its learning rate.

@@ -20,22 +20,16 @@ pub(crate) fn check_same(
     if state.settings_digest != digest_of_settings(job.config) {
         return Err(TrainError::DifferentSettings(job.run.config()));
     }
-    check_data(job, state)?;
+    if state.data_digest != job.data.digest() {
+        let data = &job.config.data;
+        let place = data.features.as_ref().map_or_else(|| data.path.clone(), PathBuf::from);
+        return Err(TrainError::DifferentImages(place));
+    }
     if weights.digest != job.weights.digest() {
         let (found, expected) = (job.weights.digest().to_owned(), weights.digest.clone());
         return Err(TrainError::DifferentWeights { found, expected });
     }
     Ok(())
-}
-
-/// Checks that the images, or features, of all splits are those that a run began with.
-pub(crate) fn check_data(job: &TrainingJob<'_>, state: &TrainingState) -> Result<(), TrainError> {
-    if state.data_digest == job.data.digest() {
-        return Ok(());
-    }
-    let data = &job.config.data;
-    let place = data.features.as_ref().map_or_else(|| data.path.clone(), PathBuf::from);
-    Err(TrainError::DifferentImages(place))
 }
 
 /// Renamed settings and their first names. Digests use the first names, so that the digests of older runs still match.

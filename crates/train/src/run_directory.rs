@@ -18,7 +18,7 @@ use crate::{RunConfig, TrainError};
 /// history.csv     one row an epoch
 /// run.log         log, line by line
 /// tensorboard/    if enabled: event files in `train` and `validation`, new ones each time the run resumes
-/// best/           model with the lowest val_loss
+/// best/           model with the best value of the monitored metric
 /// last/           checkpoint: the last model, `optimizer.safetensors`, `state.json` and, written last,
 ///                 `digests.json` with the SHA-256 of the other files
 /// previous/       the checkpoint before `last`
@@ -281,7 +281,7 @@ impl RunDirectory {
         self.path.join("tensorboard")
     }
 
-    /// Returns the path of the model with the lowest val_loss.
+    /// Returns the path of the best model.
     #[doc(alias = "ModelCheckpoint")]
     #[doc(alias = "save_best_only")]
     pub fn best(&self) -> PathBuf {

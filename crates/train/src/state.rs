@@ -3,7 +3,7 @@
 use model::Metrics;
 use serde::{Deserialize, Serialize};
 
-use crate::{OptimizerConfig, Plateau, RunningMean, TrainConfig, TrainingEvent};
+use crate::{Best, Monitor, OptimizerConfig, Plateau, RunningMean, TrainConfig, TrainingEvent};
 
 /// Progress of a run, without its arrays.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,9 @@ pub struct TrainingState {
     pub seconds: f64,
     /// Best epoch so far.
     pub best: Option<Best>,
+    /// Metrics of the model that the run starts from, as epoch 0, if it starts from a model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial: Option<Best>,
     /// State of the learning rate schedule.
     pub plateau: Plateau,
     /// Digest of the settings that must not change when the run resumes.
@@ -60,7 +63,7 @@ impl TrainingState {
         steps: usize,
     ) -> f64 {
         let last = (self.epoch * steps + self.step).saturating_sub(1);
-        train.learning_rate * self.plateau.factor * optimizer.rate_factor(last, steps, train)
+        train.learning_rate * self.plateau.factor * optimizer.rate_factor(last, steps, train.epochs)
     }
 
     /// Returns the metrics of the current epoch, whose steps are complete.
@@ -74,25 +77,20 @@ impl TrainingState {
         }
     }
 
-    /// Returns true if `val_loss` is lower than in all epochs before.
-    pub(crate) fn is_best(&self, val_loss: f64) -> bool {
-        self.best.is_none_or(|best| val_loss < best.val_loss)
+    /// Returns true if an epoch is better than all before.
+    pub(crate) fn is_best(&self, epoch: &Best, monitor: Monitor) -> bool {
+        self.best.is_none_or(|best| monitor.loss_of(epoch) < monitor.loss_of(&best))
     }
 
-    /// Returns the initial state of the epoch after the one with these metrics.
-    pub(crate) fn after_epoch(self, metrics: &Metrics, train: &TrainConfig) -> Self {
-        let &Metrics { epoch, val_loss, val_accuracy, .. } = metrics;
-        let best = if self.is_best(val_loss) {
-            Some(Best { epoch, val_loss, val_accuracy })
-        } else {
-            self.best
-        };
+    /// Returns the initial state of the epoch that follows.
+    pub(crate) fn after_epoch(self, epoch: &Best, train: &TrainConfig) -> Self {
+        let best = if self.is_best(epoch, train.monitor) { Some(*epoch) } else { self.best };
         let plateau = match train.reduce_on_plateau {
-            Some(patience) => self.plateau.after(val_loss, patience),
+            Some(patience) => self.plateau.after(train.monitor.loss_of(epoch), patience),
             None => self.plateau,
         };
         let running = RunningMean::default();
-        Self { epoch, step: 0, running, seconds: 0.0, best, plateau, ..self }
+        Self { epoch: epoch.epoch, step: 0, running, seconds: 0.0, best, plateau, ..self }
     }
 
     /// Returns true if all epochs are complete or patience has run out.
@@ -101,7 +99,7 @@ impl TrainingState {
     /// complete = epoch >= epochs, or step = 0 and epoch - best.epoch >= patience
     /// ```
     ///
-    /// Any decrease of the val_loss counts (Keras: `EarlyStopping` with a `min_delta` of 0).
+    /// Any improvement of the monitored metric counts (Keras: `EarlyStopping` with a `min_delta` of 0).
     ///
     /// # Examples
     ///
@@ -109,7 +107,7 @@ impl TrainingState {
     /// use train::{Best, TrainConfig, TrainingState};
     ///
     /// let train = TrainConfig { patience: Some(5), ..TrainConfig::default() };
-    /// let best = Some(Best { epoch: 10, val_loss: 0.1, val_accuracy: 0.9 });
+    /// let best = Some(Best { epoch: 10, val_loss: 0.1, val_accuracy: 0.9, val_auc: None });
     /// let mut state = TrainingState { epoch: 14, best, ..TrainingState::default() };
     /// assert!(!state.is_complete(&train));
     /// state.epoch = 15; // the fifth epoch without a lower val_loss
@@ -121,15 +119,4 @@ impl TrainingState {
         self.epoch >= train.epochs
             || self.step == 0 && train.patience.is_some_and(|patience| waited >= patience)
     }
-}
-
-/// Epoch with the lowest val_loss.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Best {
-    /// Epoch, from 1.
-    pub epoch: usize,
-    /// Validation loss.
-    pub val_loss: f64,
-    /// Validation accuracy.
-    pub val_accuracy: f64,
 }

@@ -31,7 +31,7 @@ impl StepSettings<'_> {
     /// Returns the factor of the learning rates in the next step.
     fn rate_factor(&self, state: &TrainingState) -> f64 {
         let step = state.epoch * self.steps + state.step;
-        state.plateau.factor * self.optimizer.rate_factor(step, self.steps, &self.train)
+        state.plateau.factor * self.optimizer.rate_factor(step, self.steps, self.train.epochs)
     }
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn step(
     let Checkpoint { mut trainable, mut optimizer, mut state } = checkpoint;
     let (StepSettings { head, train, device, .. }, count) = (settings, batch.items.len());
     let (epoch, step) = (state.epoch + 1, state.step + 1);
-    let inputs = batch.features.len() / count;
+    let inputs = trainable.head().inputs();
     let masks = dropout_masks(head, inputs, train.seed, epoch as u64, state.step as u64, count);
     let masks: Vec<Tensor<2>> = masks.into_iter().map(|mask| rows(mask, count, device)).collect();
     let labels: Vec<usize> = batch.items.iter().map(|&at| settings.labels[at]).collect();

@@ -5,14 +5,15 @@ use model::ModelCard;
 use report::Predictions;
 
 use crate::checkpoint::verified_state;
-use crate::resume_check::check_data;
+use crate::resume_check::check_same;
 use crate::{Data, ImageSet, TrainError, TrainedModel, TrainingEvent, TrainingJob, evaluate};
 
 /// Returns the predictions of a model for the test images of a run; `None` without test images.
 ///
 /// # Errors
 ///
-/// Returns an error if features can't be computed or read, if the images have changed since the run began, or if the run is
+/// Returns an error if features can't be computed or read, if settings, images or weights have changed since the run
+/// began, or if the run is
 /// cancelled.
 ///
 /// # Examples
@@ -33,7 +34,7 @@ pub fn evaluate_test(
     mut on_event: impl FnMut(TrainingEvent),
 ) -> Result<Option<Predictions>, TrainError> {
     let Some(labels) = job.data.test_labels() else { return Ok(None) };
-    check_data(job, &verified_state(&job.run.last())?)?;
+    check_same(job, &verified_state(&job.run.last())?, &model.card.weights)?;
     let (set, all) = (ImageSet::Test, || (0..labels.len()).collect::<Vec<usize>>());
     let logits = match job.data {
         Data::Images { extractor, images } => {

@@ -17,7 +17,10 @@ use crate::history::History;
 use crate::outcome::EpochRecord;
 use crate::steps::{Diverged, StepSettings, THRESHOLD, Validation, step, validate};
 use crate::tensorboard::TensorBoard;
-use crate::{TrainConfig, TrainError, TrainingEvent, TrainingJob, TrainingOutcome, TrainingState};
+use crate::{
+    Best, Monitor, TrainConfig, TrainError, TrainingEvent, TrainingJob, TrainingOutcome,
+    TrainingState,
+};
 
 /// State that the epochs of a run share.
 pub(crate) struct Training<'a> {
@@ -116,8 +119,8 @@ impl<'a> Training<'a> {
         let TrainingJob { data, device, config, .. } = *self.job;
         let TrainingState { epoch, step, .. } = checkpoint.state;
         let (labels, batch_size) = (data.validation_labels(), config.train.batch_size);
-        let TrainConfig { calibrate, threshold, .. } = config.train;
-        let wants_logits = calibrate || threshold.fixed().is_none();
+        let TrainConfig { calibrate, threshold, monitor, .. } = config.train;
+        let wants_logits = calibrate || threshold.fixed().is_none() || monitor == Monitor::ValAuc;
         let loss = &self.loss.without_weights();
         let table = &mut self.of_validation;
         let found = validate(checkpoint, table, labels, batch_size, loss, device, wants_logits)?;
@@ -126,6 +129,18 @@ impl<'a> Training<'a> {
         } else {
             Err(self.diverged(Diverged { epoch: epoch + 1, step }))
         }
+    }
+
+    /// Evaluates the model that a run starts from.
+    pub(crate) fn evaluate_initial(&mut self, checkpoint: &Checkpoint) -> Result<Best, TrainError> {
+        let Validation { mean, logits } = self.validate(checkpoint)?;
+        let labels = self.job.data.validation_labels();
+        Ok(Best {
+            epoch: 0,
+            val_loss: mean.loss(),
+            val_accuracy: mean.accuracy(),
+            val_auc: self.job.config.train.monitor.auc(labels, logits.as_ref()),
+        })
     }
 
     fn diverged(&self, Diverged { epoch, step }: Diverged) -> TrainError {
@@ -146,7 +161,10 @@ impl<'a> Training<'a> {
         let metrics = state.metrics(&validation.mean);
         let Metrics { epoch, val_loss, val_accuracy, .. } = metrics;
         let card = card_of(self.job, &state, Some(metrics));
-        let best = state.is_best(val_loss);
+        let labels = self.job.data.validation_labels();
+        let val_auc = config.train.monitor.auc(labels, validation.logits.as_ref());
+        let of_epoch = Best { val_auc, ..Best::of(&metrics) };
+        let best = state.is_best(&of_epoch, config.train.monitor);
         if best {
             let mut card = self.calibrated(card.clone(), validation.logits);
             card.head.batch_norm = false;
@@ -158,7 +176,7 @@ impl<'a> Training<'a> {
         if let Some(curves) = &mut self.curves {
             curves.push(&metrics, learning_rate)?;
         }
-        let state = state.after_epoch(&metrics, &config.train);
+        let state = state.after_epoch(&of_epoch, &config.train);
         let checkpoint = Checkpoint { trainable, optimizer, state };
         // The state is already that of the next epoch, but an array that is NaN or infinite comes from this one.
         let step = self.steps;

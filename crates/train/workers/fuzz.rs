@@ -167,6 +167,7 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
                 running: RunningMean::default(),
                 seconds: 1.5,
                 best: None,
+                initial: None,
                 plateau: Plateau::default(),
                 settings_digest: weights.digest().into(),
                 data_digest: weights.digest().into(),

@@ -7,15 +7,15 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args};
 use formats::FormatError;
-use model::{Metrics, ModelCard, WeightsSearch, load_bundle, load_card};
+use model::{ModelCard, WeightsSearch, load_bundle, load_card};
 use quoting::{Shown, argument};
 use report::Estimate;
 use serde_json::{Value, json};
 use shards::{FeatureSet, Store};
 use train::{
-    Best, Data, InitialWeights, Predictions, RunConfig, RunDirectory, SavedCheckpoint, TrainError,
-    TrainedModel, TrainingEvent, TrainingJob, TrainingOutcome, WeightsChoice, evaluate_test, fit,
-    initial_layers, resume,
+    Best, Data, EpochRecord, InitialWeights, Predictions, RunConfig, RunDirectory, SavedCheckpoint,
+    Schedule, TrainError, TrainedModel, TrainingEvent, TrainingJob, TrainingOutcome, WeightsChoice,
+    evaluate_test, fit, initial_layers, resume,
 };
 use vgg::{Pooling, Weights};
 
@@ -30,8 +30,9 @@ use crate::model_predictions::{VALIDATION, threshold_text, unfulfilled};
 use crate::output::{Output, OutputArguments};
 use crate::pipe::stderr;
 use crate::progress::Progress;
-use crate::run_summary::RunSummary;
+use crate::run_summary::{RunSummary, better};
 use crate::settings::TrainSettings;
+use crate::warnings::about_history;
 use crate::{cache_arguments, demo, events, hints, logs, run_report, split_table};
 
 /// Default run directory. If it exists, the run gets the first unused name with a number appended.
@@ -109,7 +110,7 @@ pub(crate) fn explained(mut error: clap::Error) -> clap::Error {
     let words = [ContextKind::InvalidArg, ContextKind::PriorArg].map(|kind| error.get(kind));
     let is_resumed = words.into_iter().flatten().any(|word| word.to_string().contains("--resume"));
     if error.kind() == ErrorKind::ArgumentConflict && is_resumed {
-        let tip = "a resumed run uses the settings in its `config.toml`, in which `epochs` and `patience` may be raised";
+        let tip = "a resumed run uses the settings in its `config.toml`, in which `patience` and, without a schedule, `epochs` may be raised";
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
     error
@@ -124,7 +125,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             let last = match SavedCheckpoint::resumable(&run, &config) {
                 Err(TrainError::Complete { epochs, .. }) => {
                     if run.path().join(TEST).exists() || !config.data.has_test() {
-                        return say_complete(&run, epochs, output);
+                        return say_complete(&run, &config, epochs, output);
                     }
                     Last::Complete { epochs }
                 }
@@ -207,23 +208,33 @@ enum Last {
 }
 
 /// Reports that a run is already complete. This counts as success, so that jobs can always restart with `--resume`.
-fn say_complete(run: &RunDirectory, epochs: usize, output: Output) -> anyhow::Result<ExitCode> {
+fn say_complete(
+    run: &RunDirectory,
+    config: &RunConfig,
+    epochs: usize,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
     let best = load_card(run.best()).ok().and_then(|card| best_of(&card));
     let test = read_test(run)?;
     output.emit(|| events::complete(run.path(), epochs, best, test))?;
     output.say_last(format_args!(
-        "The run in {} is complete after {epochs} epochs. Its best model is in {}.\nTo train it for longer, raise `epochs` or `patience` in {}.",
+        "The run in {} is complete after {epochs} epochs. Its best model is in {}.",
         run.path().shown(),
-        run.best().shown(),
-        run.config().shown()
+        run.best().shown()
     ))?;
+    // A schedule ends with the configured epochs.
+    if config.optimizer.schedule == Schedule::Constant {
+        output.say_last(format_args!(
+            "To train it for longer, raise `epochs` or `patience` in {}.",
+            run.config().shown()
+        ))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Returns the epoch of a model with its metrics.
 fn best_of(card: &ModelCard) -> Option<Best> {
-    let Metrics { epoch, val_loss, val_accuracy, .. } = card.metrics?;
-    Some(Best { epoch, val_loss, val_accuracy })
+    card.metrics.as_ref().map(Best::of)
 }
 
 /// Loads the weights of a resumed run from the configured file. If that file no longer exists, searches for a file with
@@ -266,6 +277,9 @@ fn go(
         summary.print()?;
     }
     output.emit(|| events::begun(&summary))?;
+    for warning in &summary.warnings {
+        output.emit(|| events::warning(warning))?;
+    }
     let mut progress = Progress::new(config, data.training_labels().len());
     let dashboard = match output {
         Output::Dashboard => Some(Dashboard::open(state(&summary, run)?)?),
@@ -324,8 +338,10 @@ fn go(
     let trained = trained?;
     shown?;
     match trained {
-        Trained::Complete { best, epochs, model } => {
-            let report = Completed { config, run, data, devices, best, epochs, card: &model.card };
+        Trained::Complete { best, epochs, model, initial, history } => {
+            let (card, warnings) = (&model.card, about_history(config, data, &history, &best));
+            let report =
+                Completed { config, run, data, devices, best, epochs, initial, warnings, card };
             report.finish(test, output)
         }
         Trained::Stopped { epochs } => {
@@ -342,27 +358,41 @@ fn go(
 
 /// Result of the training loop.
 enum Trained {
-    Complete { best: Best, epochs: usize, model: TrainedModel },
-    Stopped { epochs: usize },
+    Complete {
+        best: Best,
+        epochs: usize,
+        model: TrainedModel,
+        initial: Option<Best>,
+        history: Vec<EpochRecord>,
+    },
+    Stopped {
+        epochs: usize,
+    },
 }
 
-/// Trains from a checkpoint, or from the beginning. An evaluation of the test images is of another model now.
+/// Trains from a checkpoint, or from the beginning. Removes an evaluation of the test images when the best model changes.
 fn train_on(
     job: &TrainingJob<'_>,
     last: Option<SavedCheckpoint>,
-    show: impl FnMut(TrainingEvent),
+    mut show: impl FnMut(TrainingEvent),
 ) -> Result<Trained, TrainError> {
     let test = job.run.path().join(TEST);
-    if test.exists() {
-        std::fs::remove_file(&test).map_err(|error| FormatError::io(&test, error))?;
-    }
+    let mut removed = Ok(());
+    let on_event = |event| {
+        if matches!(event, TrainingEvent::Epoch { best: true, .. }) && test.exists() {
+            removed = std::fs::remove_file(&test).map_err(|error| FormatError::io(&test, error));
+        }
+        show(event);
+    };
     let result = match last {
-        Some(last) => resume(job, last, show),
-        None => fit(job, show),
+        Some(last) => resume(job, last, on_event),
+        None => fit(job, on_event),
     }?;
+    removed?;
     Ok(match (result.outcome, result.best) {
         (TrainingOutcome::Complete { best, epochs }, Some(model)) => {
-            Trained::Complete { best, epochs, model }
+            let (initial, history) = (result.initial, result.history);
+            Trained::Complete { best, epochs, model, initial, history }
         }
         (TrainingOutcome::Complete { epochs, .. } | TrainingOutcome::Stopped { epochs }, _) => {
             Trained::Stopped { epochs }
@@ -374,7 +404,8 @@ fn train_on(
 fn model_of(job: &TrainingJob<'_>, epochs: usize) -> Result<Trained, TrainError> {
     let (card, layers) = load_bundle(job.run.best(), &job.device.clone().inner())?;
     let best = best_of(&card).expect("the best model has metrics");
-    Ok(Trained::Complete { best, epochs, model: TrainedModel { card, layers } })
+    let model = TrainedModel { card, layers };
+    Ok(Trained::Complete { best, epochs, model, initial: None, history: vec![] })
 }
 
 /// Complete run.
@@ -385,6 +416,10 @@ struct Completed<'a> {
     devices: &'a Devices,
     best: Best,
     epochs: usize,
+    /// Model that the run started from, if any.
+    initial: Option<Best>,
+    /// Warnings about the history.
+    warnings: Vec<String>,
     /// Card of the best model.
     card: &'a ModelCard,
 }
@@ -397,7 +432,11 @@ impl Completed<'_> {
         test: anyhow::Result<Option<Predictions>>,
         output: Output,
     ) -> anyhow::Result<ExitCode> {
-        let Self { config, run, data, devices, best, epochs, card } = self;
+        let Self { config, run, data, devices, best, epochs, initial, warnings, card } = self;
+        for warning in &warnings {
+            output.emit(|| events::warning(warning))?;
+        }
+        let monitor = config.train.monitor;
         let is_stopped = |error: &anyhow::Error| {
             error.downcast_ref::<TrainError>().is_some_and(TrainError::is_cancelled)
         };
@@ -414,13 +453,22 @@ impl Completed<'_> {
             && epochs < config.train.epochs
         {
             output.say_last(format_args!(
-                "Ended early: no lower val_loss for {patience} epoch(s)."
+                "Ended early: no {} for {patience} epoch(s).",
+                better(monitor)
             ))?;
         }
-        output.say_last(format_args!(
-            "Best epoch: {} - val_loss: {:.4} - val_accuracy: {:.4}",
-            best.epoch, best.val_loss, best.val_accuracy
-        ))?;
+        output.say_last(format_args!("Best epoch: {} - {}", best.epoch, metrics_text(&best)))?;
+        if let Some(initial) = initial
+            && monitor.is_better(&initial, &best)
+        {
+            output.say_last(format_args!(
+                "The model is worse than the one it started from, which has {}. Use that one, or train with lower learning rates.",
+                metrics_text(&initial)
+            ))?;
+        }
+        for warning in &warnings {
+            output.say_last(warning)?;
+        }
         if let Some(advice) = advice_on_scale(config, best) {
             output.say_last(advice)?;
         }
@@ -449,6 +497,12 @@ impl Completed<'_> {
         output.say_last(format_args!("Run: {}", run.path().shown()))?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Returns the validation metrics of an epoch as text.
+fn metrics_text(epoch: &Best) -> String {
+    let auc = epoch.val_auc.map(|auc| format!(" - val_auc: {auc:.4}")).unwrap_or_default();
+    format!("val_loss: {:.4} - val_accuracy: {:.4}{auc}", epoch.val_loss, epoch.val_accuracy)
 }
 
 /// Returns advice if most images are right and the loss is high all the same, as features that are large for the learning
@@ -531,7 +585,8 @@ mod tests {
     #[test]
     fn scaling_is_advised_where_it_is_possible_and_helps() {
         let config = RunConfig::new("pets", WeightsChoice::Seed(1));
-        let best = |val_loss, val_accuracy| Best { epoch: 3, val_loss, val_accuracy };
+        let best =
+            |val_loss, val_accuracy| Best { epoch: 3, val_loss, val_accuracy, val_auc: None };
         let advice = advice_on_scale(&config, best(4.75, 0.97)).expect("advice");
         assert!(advice.ends_with("; `--scale-features` or `--pooling avg` lowers it."), "{advice}");
         let mut pooled = config.clone();

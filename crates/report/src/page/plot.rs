@@ -50,6 +50,7 @@ impl RunReport<'_> {
     ///     history: &[Epoch { epoch: 1, training: [0.3, 0.9], validation: [0.4, 0.7] }],
     ///     epochs: 1,
     ///     best: 1,
+    ///     monitor: "lowest val_loss",
     ///     predictions: &predictions,
     ///     test: None,
     ///     augmented: &[],

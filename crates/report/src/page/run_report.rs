@@ -35,6 +35,8 @@ pub struct RunReport<'a> {
     pub epochs: usize,
     /// Number of the epoch that the model is from.
     pub best: usize,
+    /// What that epoch has, such as `lowest val_loss`.
+    pub monitor: &'a str,
     /// Predictions for the validation images.
     pub predictions: &'a Predictions,
     /// Predictions for the test images, if there are any. The page has only their metrics.
@@ -89,6 +91,7 @@ impl RunReport<'_> {
     ///     history: &[Epoch { epoch: 1, training: [0.3, 0.9], validation: [0.4, 0.7] }],
     ///     epochs: 1,
     ///     best: 1,
+    ///     monitor: "lowest val_loss",
     ///     predictions: &predictions,
     ///     test: None,
     ///     augmented: &[],
@@ -152,7 +155,7 @@ impl RunReport<'_> {
             section {
                 h2 { "Training curves" }
                 p { "The model is from epoch " (self.best) " of " (self.history.len())
-                    ", which has the lowest validation loss."
+                    ", which has the " (self.monitor) "."
                     @if self.history.len() < self.epochs { " " (self.epochs) " epochs were configured." } }
                 div.charts { (self.loss().draw()) (self.accuracy().draw()) }
             }
@@ -367,6 +370,7 @@ mod tests {
             history: &[epoch(1), epoch(2)],
             epochs: 3,
             best: 2,
+            monitor: "lowest val_loss",
             predictions: &predictions,
             test: None,
             augmented: &[[RgbImage::new(9, 9), RgbImage::new(9, 9)]],
@@ -437,6 +441,7 @@ mod tests {
             history: &[],
             epochs: 1,
             best: 1,
+            monitor: "lowest val_loss",
             predictions: &predictions,
             test: None,
             augmented: &[],

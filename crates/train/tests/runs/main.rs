@@ -67,6 +67,7 @@ fn resumed_runs_with_any_head_and_optimizer_are_bit_identical() {
     ];
     let optimizers = [
         of(OptimizerKind::Adam),
+        of(OptimizerKind::Sgd),
         OptimizerConfig { clip_norm: Some(0.5), ..of(OptimizerKind::AdamW) },
         sgd,
         OptimizerConfig { nesterov: true, weight_decay: Some(0.1), ..sgd },

@@ -1,0 +1,245 @@
+//! Warnings about a run: what its data or its history show, and what to do about it.
+
+use photos::Layout;
+use quoting::Shown;
+use train::{Best, Data, EpochRecord, RunConfig};
+
+use crate::run_summary::count_classes;
+
+/// Number of validation images of a class below which its metrics are uncertain.
+const FEW: usize = 20;
+
+/// Maximum number of classes that a warning names.
+const NAMED: usize = 3;
+
+/// Number of epochs after the best one from which on a rising loss is no coincidence.
+const SETTLED: usize = 5;
+
+/// Factor by which a loss must rise for a warning.
+const RISE: f64 = 1.5;
+
+/// Factor by which the training loss must rise to count as an explosion.
+const EXPLOSION: f64 = 10.0;
+
+/// Returns the warnings about the data of a run, before it begins.
+pub(crate) fn about_data(data: Data<'_>, layout: Option<&Layout>) -> Vec<String> {
+    let nested = layout.and_then(|layout| layout.train.nested_example());
+    let nested = nested.map(|folder| {
+        format!(
+            "All images of each class are in several subfolders, such as `{}`. If these are the classes, name the folder that holds them.",
+            folder.shown()
+        )
+    });
+    nested.into_iter().chain(few_validation_images(data)).collect()
+}
+
+fn few_validation_images(data: Data<'_>) -> Option<String> {
+    let splits = count_classes(data);
+    let (_, counts) = splits.iter().find(|(name, _)| *name == "validation")?;
+    let few: Vec<String> = (data.classes().iter().zip(counts))
+        .filter(|(_, count)| **count < FEW)
+        .map(|(class, count)| format!("{} ({count})", class.shown()))
+        .collect();
+    if few.is_empty() {
+        return None;
+    }
+    let mut names = few[..few.len().min(NAMED)].join(", ");
+    if few.len() > NAMED {
+        names += &format!(" and {} more", few.len() - NAMED);
+    }
+    Some(format!(
+        "Fewer than {FEW} validation images of {names}: the metrics are uncertain. Add images, or raise --val-split."
+    ))
+}
+
+/// Returns the warnings about the history of a complete run.
+pub(crate) fn about_history(
+    config: &RunConfig,
+    data: Data<'_>,
+    history: &[EpochRecord],
+    best: &Best,
+) -> Vec<String> {
+    let warnings = [
+        majority(data, best),
+        explosion(history),
+        overconfidence(config, history, best),
+        better_than_training(config, history, best),
+    ];
+    warnings.into_iter().flatten().collect()
+}
+
+/// Warns if the accuracy is that of always predicting the largest class.
+fn majority(data: Data<'_>, best: &Best) -> Option<String> {
+    let splits = count_classes(data);
+    let (_, counts) = splits.iter().find(|(name, _)| *name == "validation")?;
+    let (label, most) = counts.iter().enumerate().max_by_key(|(_, count)| **count)?;
+    let share = *most as f64 / counts.iter().sum::<usize>() as f64;
+    (best.val_accuracy <= share + 1e-9).then(|| {
+        format!(
+            "The val_accuracy of {:.4} is no better than always predicting `{}`, which gives {share:.4}. Try a lower --learning-rate or --scale-features; with imbalanced classes, --class-weight balanced.",
+            best.val_accuracy,
+            data.classes()[label].shown()
+        )
+    })
+}
+
+/// Warns if the training loss has exploded.
+fn explosion(history: &[EpochRecord]) -> Option<String> {
+    let mut lowest = f64::INFINITY;
+    history.iter().find_map(|record| {
+        let (epoch, loss) = (record.metrics.epoch, record.metrics.loss);
+        let exploded = loss > EXPLOSION * lowest && loss > 1.0;
+        let text = exploded.then(|| {
+            format!(
+                "The training loss rose from {lowest:.4} to {loss:.4} in epoch {epoch}: the learning rate is too high. Lower --learning-rate."
+            )
+        });
+        lowest = lowest.min(loss);
+        text
+    })
+}
+
+/// Warns if the val_loss rises while the accuracy stands still.
+fn overconfidence(config: &RunConfig, history: &[EpochRecord], best: &Best) -> Option<String> {
+    let last = history.last()?.metrics;
+    let lowest = history
+        .iter()
+        .map(|record| record.metrics)
+        .min_by(|a, b| a.val_loss.total_cmp(&b.val_loss))?;
+    let is_rising = last.epoch >= lowest.epoch + SETTLED && last.val_loss > RISE * lowest.val_loss;
+    let stands_still = (last.val_accuracy - best.val_accuracy).abs() <= 0.02;
+    (is_rising && stands_still && config.train.patience.is_none()).then(|| {
+        format!(
+            "The val_loss rose from {:.4} in epoch {} to {:.4}, while the val_accuracy hardly changed: the model became overconfident. To stop earlier: --patience {SETTLED}.",
+            lowest.val_loss, lowest.epoch, last.val_loss
+        )
+    })
+}
+
+/// Explains validation metrics that are better than those of the training.
+fn better_than_training(
+    config: &RunConfig,
+    history: &[EpochRecord],
+    best: &Best,
+) -> Option<String> {
+    let metrics = history.iter().find(|record| record.metrics.epoch == best.epoch)?.metrics;
+    let is_better = metrics.val_loss < metrics.loss && metrics.val_accuracy > metrics.accuracy;
+    let causes = [
+        (config.head.dropout > 0.0).then_some("dropout"),
+        (!config.augment.is_none()).then_some("augmentation"),
+    ];
+    let causes: Vec<&str> = causes.into_iter().flatten().collect();
+    (is_better && !causes.is_empty()).then(|| {
+        format!(
+            "The validation metrics are better than those of the training, which is normal: only training has {}, and its metrics are means over an epoch in which the model still improves.",
+            causes.join(" and ")
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use train::{FeatureArrays, LabeledRows, Metrics, WeightsChoice};
+
+    use super::*;
+
+    /// Returns data with `counts` validation rows of two classes.
+    fn data(counts: [usize; 2]) -> FeatureArrays {
+        let rows = |counts: [usize; 2]| {
+            let labels = [vec![0; counts[0]], vec![1; counts[1]]].concat();
+            LabeledRows { values: vec![0.5; labels.len()], labels }
+        };
+        FeatureArrays::new(["cats", "dogs"], rows([2, 2]), rows(counts)).expect("valid data")
+    }
+
+    /// Returns a history with these losses and accuracies of training and validation.
+    fn history(epochs: &[[f64; 4]]) -> Vec<EpochRecord> {
+        let record = |(epoch, &[loss, accuracy, val_loss, val_accuracy]): (usize, &[f64; 4])| {
+            let metrics = Metrics { epoch, loss, accuracy, val_loss, val_accuracy };
+            EpochRecord { metrics, seconds: 1.0, learning_rate: 1e-3 }
+        };
+        (1..).zip(epochs).map(record).collect()
+    }
+
+    fn warnings(config: &RunConfig, counts: [usize; 2], epochs: &[[f64; 4]]) -> Vec<String> {
+        let (arrays, history) = (data(counts), history(epochs));
+        let best = history.iter().map(|record| record.metrics);
+        let best = best.min_by(|a, b| a.val_loss.total_cmp(&b.val_loss)).expect("an epoch");
+        about_history(config, Data::Arrays(&arrays), &history, &Best::of(&best))
+    }
+
+    #[test]
+    fn history_without_cause_has_no_warning() {
+        let config = RunConfig::new("pets", WeightsChoice::Seed(1));
+        let epochs = [[0.5, 0.8, 0.6, 0.7], [0.3, 0.9, 0.4, 0.85], [0.2, 0.95, 0.35, 0.9]];
+        assert!(warnings(&config, [30, 30], &epochs).is_empty());
+        assert!(about_data(Data::Arrays(&data([20, 20])), None).is_empty());
+    }
+
+    #[test]
+    fn few_validation_images_are_named() {
+        let found = about_data(Data::Arrays(&data([20, 7])), None);
+        assert_eq!(
+            found,
+            [
+                "Fewer than 20 validation images of dogs (7): the metrics are uncertain. Add images, or raise --val-split."
+            ]
+        );
+    }
+
+    #[test]
+    fn accuracy_of_the_majority_is_no_success() {
+        let config = RunConfig::new("pets", WeightsChoice::Seed(1));
+        let found = warnings(&config, [10, 30], &[[0.5, 0.8, 0.6, 0.75]]);
+        assert_eq!(
+            found,
+            [
+                "The val_accuracy of 0.7500 is no better than always predicting `dogs`, which gives 0.7500. Try a lower --learning-rate or --scale-features; with imbalanced classes, --class-weight balanced."
+            ]
+        );
+    }
+
+    #[test]
+    fn exploding_loss_has_too_high_a_rate() {
+        let config = RunConfig::new("pets", WeightsChoice::Seed(1));
+        let found = warnings(&config, [30, 30], &[[0.5, 0.8, 0.6, 0.7], [70.0, 0.5, 0.9, 0.7]]);
+        assert_eq!(
+            found,
+            [
+                "The training loss rose from 0.5000 to 70.0000 in epoch 2: the learning rate is too high. Lower --learning-rate."
+            ]
+        );
+    }
+
+    #[test]
+    fn rising_loss_at_the_same_accuracy_is_overconfidence() {
+        let mut config = RunConfig::new("pets", WeightsChoice::Seed(1));
+        let mut epochs = vec![[0.3, 0.9, 0.4, 0.85]];
+        epochs.extend((0..5).map(|at| [0.2, 0.95, 0.45 + 0.05 * f64::from(at), 0.86]));
+        let found = warnings(&config, [30, 30], &epochs);
+        assert_eq!(
+            found,
+            [
+                "The val_loss rose from 0.4000 in epoch 1 to 0.6500, while the val_accuracy hardly changed: the model became overconfident. To stop earlier: --patience 5."
+            ]
+        );
+        config.train.patience = Some(5);
+        assert!(warnings(&config, [30, 30], &epochs).is_empty());
+    }
+
+    #[test]
+    fn better_validation_is_explained() {
+        let mut config = RunConfig::new("pets", WeightsChoice::Seed(1));
+        let epochs = [[0.5, 0.8, 0.3, 0.9]];
+        let found = warnings(&config, [30, 30], &epochs);
+        assert_eq!(
+            found,
+            [
+                "The validation metrics are better than those of the training, which is normal: only training has dropout and augmentation, and its metrics are means over an epoch in which the model still improves."
+            ]
+        );
+        config.head.dropout = 0.0;
+        config.augment = augment::AugmentConfig::NONE;
+        assert!(warnings(&config, [30, 30], &epochs).is_empty());
+    }
+}
