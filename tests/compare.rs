@@ -108,3 +108,50 @@ fn compare_refuses_folders_without_a_valid_run() {
     }
     assert!(!workplace.path("compare.html").exists());
 }
+
+#[test]
+fn several_seeds_are_compared_on_the_same_split() {
+    let workplace = TestDir::with_photos().on_cpu();
+    let train = "train photos/train --weights none --image-size 32 --last-layer block1_pool --pooling max --epochs 2 --views 2";
+    let done = workplace.run(&format!("{train} --seeds 5,6,7 --out seeds")).expect_success();
+    let summary = "3 runs that differ only in the seed: val_loss ";
+    let line = done.stdout.lines().find(|line| line.starts_with(summary)).expect("a summary");
+    assert!(done.stdout.ends_with("Comparison: seeds/compare.html\n"), "{}", done.stdout);
+    // 12 validation images or copies of training images are computed once for all runs: 2 + 2 x 10.
+    assert_eq!(workplace.cached("features").len(), 22);
+    let runs = ["seeds/seed-5", "seeds/seed-6", "seeds/seed-7"];
+    for run in runs {
+        assert_eq!(
+            workplace.read(&format!("{run}/split.csv")),
+            workplace.read("seeds/seed-5/split.csv")
+        );
+    }
+    assert_ne!(workplace.history(runs[0]), workplace.history(runs[1]));
+    let losses: Vec<f64> = runs
+        .iter()
+        .map(|run| {
+            workplace.card(&format!("{run}/best"))["metrics"]["val_loss"].as_f64().expect("a loss")
+        })
+        .collect();
+    let mean = losses.iter().sum::<f64>() / 3.0;
+    let deviation = (losses.iter().map(|loss| (loss - mean).powi(2)).sum::<f64>() / 2.0).sqrt();
+    assert!(
+        line.starts_with(&format!("{summary}{mean:.4} ± {deviation:.4}, val_accuracy ")),
+        "{line}"
+    );
+    let compared = workplace.run(&format!("compare {}", runs.join(" "))).expect_success().stdout;
+    assert!(compared.contains(line), "{compared}");
+    assert!(workplace.read("compare.html").contains(line));
+    // A run with one of the seeds alone, whose split is that of the seed.
+    workplace.run(&format!("{train} --seed 5 --out alone")).expect_success();
+    assert_eq!(workplace.history("alone"), workplace.history(runs[0]));
+    for seeds in ["5", "5,5"] {
+        let done = workplace.run(&format!("{train} --seeds {seeds} --out other"));
+        assert_eq!(done.status, Some(2), "{}", done.stdout);
+        assert!(
+            done.stderr.contains("`--seeds` needs two or more different seeds\nhint: "),
+            "{}",
+            done.stderr
+        );
+    }
+}

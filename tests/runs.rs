@@ -17,7 +17,7 @@ fn run_prints_each_epoch_and_writes_its_directory() {
         assert!(lines[1].contains(part), "{}", lines[1]);
     }
     assert!(lines[2].starts_with("Best epoch: "), "{}", lines[2]);
-    assert_eq!(lines[3..], ["Report: run/report.html", "Run: run"]);
+    assert_eq!(lines[lines.len() - 2..], ["Report: run/report.html", "Run: run"]);
     assert_eq!(done.stderr, "");
 
     assert_eq!(
@@ -77,6 +77,8 @@ fn run_starts_with_a_summary() {
     Classes       across 6 + 6, along 7 + 6; the largest is 1.2 times the smallest
     Duplicates    validation: 12 identical to training images, which makes the
                   metrics too good; `permafrost doctor` lists them
+    Warning       Fewer than 20 validation images of across (6), along (6): the
+                  metrics are uncertain. Add images, or raise --val-split.
     Base          vgg16 up to block1_pool, pooling max: 64 features; frozen
     Weights       random, seed 0; preprocessing as in Caffe
     Device        cpu; base on winograd f32 on INSTRUCTIONS, head in f32

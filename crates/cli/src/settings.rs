@@ -231,6 +231,15 @@ pub(crate) struct TrainSettings {
     /// Random seed [default: 0]
     #[arg(long, value_name = "NUMBER", help_heading = "Optimization")]
     seed: Option<u64>,
+    /// Train once with each of these seeds on the same split and features, and compare the runs, which are in subfolders of --out
+    #[arg(
+        long,
+        value_name = "NUMBERS",
+        value_delimiter = ',',
+        help_heading = "Optimization",
+        conflicts_with = "seed"
+    )]
+    pub(crate) seeds: Option<Vec<u64>>,
     /// Also save a checkpoint every STEPS steps of an epoch [default: off]
     #[arg(long, value_name = "STEPS", help_heading = "Output")]
     save_every: Option<usize>,
@@ -322,7 +331,8 @@ impl TrainSettings {
                 "`--base-learning-rate` without `--unfreeze`: all of the base is frozen\nhint: name the first layer to unfreeze with `--unfreeze`, or set the head's rate with `--learning-rate`"
             );
         }
-        let seed = self.seed.unwrap_or(default.train.seed);
+        let first = self.seeds.as_ref().and_then(|seeds| seeds.first().copied());
+        let seed = self.seed.or(first).unwrap_or(default.train.seed);
         let config = RunConfig {
             weights: match (weights_of_start, self.weights.as_deref()) {
                 (Some(weights), _) => weights,
@@ -342,6 +352,7 @@ impl TrainSettings {
                 train_folder: None,
                 validation_folder: None,
                 test_folder: features.and_then(|features| features.folders.as_ref()?.test.clone()),
+                seed: first,
                 group_duplicates: self.group_duplicates,
                 cache_mb: self.cache_mb.unwrap_or(default.data.cache_mb),
                 cache_dir: match self.features {

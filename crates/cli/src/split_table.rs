@@ -33,7 +33,7 @@ pub(crate) fn load(
     layout: &Layout,
     cache: &Cache,
 ) -> anyhow::Result<SplitDatasets> {
-    let (size, seed) = (config.base.image_size, config.train.seed);
+    let (size, seed) = (config.base.image_size, config.data_seed());
     Ok(if config.data.group_duplicates {
         layout.load_grouped(size, seed, cache)?
     } else {

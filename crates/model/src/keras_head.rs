@@ -380,16 +380,17 @@ mod tests {
 
     /// Returns a batch normalization that multiplies by 2 and adds 3.
     fn normalization(units: usize) -> KerasLayer {
-        let values =
-            [("gamma", 4.0), ("beta", 1.0), ("moving_mean", -1.0), ("moving_variance", 3.0)];
-        let arrays = values
-            .map(|(part, value)| (part.to_owned(), Array::new(vec![units], vec![value; units])));
+        // Gamma, beta, moving mean and moving variance.
+        let values = [4.0, 1.0, -1.0, 3.0].into_iter().enumerate();
+        let arrays = values.map(|(number, value)| {
+            (number.to_string(), Array::new(vec![units], vec![value; units]))
+        });
         let config = json!({"name": "norm", "epsilon": 1.0});
         KerasLayer {
             name: "norm".into(),
             class: "BatchNormalization".into(),
             config,
-            arrays: arrays.into(),
+            arrays: arrays.collect(),
         }
     }
 

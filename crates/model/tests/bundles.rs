@@ -217,7 +217,7 @@ fn invalid_card_values_are_refused_by_name() {
         (
             "\"hidden_units\": 3",
             "\"hidden_units\": [3, 0]",
-            "`head.hidden_units` is 3,0, expected at most 8 layers of 1 to 65,536 units",
+            "`head.hidden_units` is 3,0, expected 0, or at most 8 layers of 1 to 65,536 units",
         ),
         (
             "\"hidden_units\": 3",

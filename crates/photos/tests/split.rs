@@ -110,12 +110,12 @@ proptest! {
         for group in &groups {
             prop_assert!(group.iter().all(|&at| splits[at] == splits[group[0]]));
         }
-        for label in 0..2 {
+        for (label, total) in counts.into_iter().enumerate() {
             let count = |split| (0..labels.len()).filter(|&at| labels[at] == label && splits[at] == split).count();
             prop_assert!([Split::Train, Split::Validation, Split::Test].map(count).iter().all(|&count| count > 0));
             if groups.is_empty() {
-                let wanted = (counts[label] as f64 * of_test).round() as usize;
-                prop_assert_eq!(count(Split::Test), wanted.clamp(1, counts[label] - 1 - count(Split::Validation)));
+                let wanted = (total as f64 * of_test).round() as usize;
+                prop_assert_eq!(count(Split::Test), wanted.clamp(1, total - 1 - count(Split::Validation)));
             }
         }
     }

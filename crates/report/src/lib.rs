@@ -13,7 +13,7 @@ mod threshold;
 pub use calibration::{BINS, Bin};
 pub use evaluation::{Estimate, Evaluation};
 #[cfg(feature = "page")]
-pub use page::{ComparedRun, Comparison, Epoch, ReportImage, RunReport};
+pub use page::{ComparedRun, Comparison, Epoch, ReportImage, RunReport, SeedSpread};
 pub use predictions::{ClassScores, Predictions};
 pub use roc::RocPoint;
 pub use threshold::{Threshold, ThresholdRule, ThresholdRuleError};

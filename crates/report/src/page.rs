@@ -13,6 +13,6 @@ mod plot;
 mod run_report;
 mod thumbnail;
 
-pub use comparison::{ComparedRun, Comparison};
+pub use comparison::{ComparedRun, Comparison, SeedSpread};
 pub use image_lists::ReportImage;
 pub use run_report::{Epoch, RunReport};

@@ -61,12 +61,13 @@ impl<'a> BatchSource<'a> {
         on_event: &mut impl FnMut(TrainingEvent),
     ) -> Result<Self, TrainError> {
         let (augment, TrainConfig { seed, views, .. }) = (job.config.augment, job.config.train);
-        let copies = AugmentedCopies { augment, seed };
         if views.is_none() && !augment.is_none() {
+            let copies = AugmentedCopies { augment, seed };
             // Each of these rows is used only once.
             let extractor = extractor.uncached();
             return Ok(Self::Augmented(ImageFeatures::new(extractor, photos, copies)));
         }
+        let copies = AugmentedCopies { augment, seed: job.config.data_seed() };
         let images = ImageFeatures::new(extractor.clone(), photos, copies);
         let of_all: Vec<usize> = (0..photos.labels().len()).collect();
         let set = if views.is_some() { ImageSet::AugmentedCopies } else { ImageSet::Training };

@@ -115,6 +115,10 @@ pub struct DataConfig {
     /// Folder of test images, relative to `path`, or to the images of the precomputed features; `None` without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_folder: Option<String>,
+    /// Seed of the split and of augmented copies that are computed once; the seed of the run if it is `None`. Runs with the
+    /// same one have the same images and features.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// Assigns near duplicates to the same split.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub group_duplicates: bool,
@@ -168,6 +172,7 @@ impl DataConfig {
             train_folder: None,
             validation_folder: None,
             test_folder: None,
+            seed: None,
             group_duplicates: false,
             cache_mb: Self::CACHE_MB,
             cache_dir: None,
@@ -555,6 +560,21 @@ impl RunConfig {
     /// ```
     pub fn trainable_weights(&self, classes: usize) -> Result<Vec<(String, Vec<usize>)>, VggError> {
         model::trainable_weights(&self.base, &self.head, classes)
+    }
+
+    /// Returns the seed of the split and of augmented copies that are computed once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::{RunConfig, WeightsChoice};
+    ///
+    /// let mut config = RunConfig::new("pets", WeightsChoice::Seed(1));
+    /// config.train.seed = 7;
+    /// assert_eq!(config.data_seed(), 7);
+    /// ```
+    pub fn data_seed(&self) -> u64 {
+        self.data.seed.unwrap_or(self.train.seed)
     }
 
     /// Reads the weights of the base from a file, or draws them.

@@ -121,7 +121,7 @@ pub enum TrainError {
     PathText(PathBuf),
     /// The head is too large for memory.
     #[error(
-        "a head with the hidden units {hidden} on {inputs} features has more than {limit} parameters"
+        "a head with {hidden} hidden units on {inputs} features has more than {limit} parameters"
     )]
     HeadTooLarge {
         /// Number of features of an image, the inputs of the head.

@@ -106,7 +106,7 @@ impl FeatureData {
             let whole: Vec<usize> =
                 (0..splits.len()).filter(|&at| splits[at] == Split::Train).collect();
             let of_whole: Vec<usize> = whole.iter().map(|&at| labels[at]).collect();
-            let found = assign_splits(&of_whole, set.classes(), shares, config.train.seed, &[])?;
+            let found = assign_splits(&of_whole, set.classes(), shares, config.data_seed(), &[])?;
             whole.into_iter().zip(found).for_each(|(at, split)| splits[at] = split);
         }
         let part = |split: Split| {

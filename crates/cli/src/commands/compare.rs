@@ -50,9 +50,25 @@ pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<ExitCode> {
     }
     let comparison = compared(&runs);
     print_tables(&comparison)?;
+    let spreads = spreads_text(&comparison);
+    if !spreads.is_empty() {
+        write!(stdout(), "\n{spreads}")?;
+    }
     formats::write_atomic(out, comparison.page().as_bytes())?;
     writeln!(stdout(), "Wrote {}.", out.shown())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the comparison of runs to `out`. Returns the mean and the spread of runs that differ only in the seed, a line
+/// each.
+pub(crate) fn write(runs: &[PathBuf], out: &Path) -> anyhow::Result<String> {
+    let comparison = compared(&read_each_once(runs)?);
+    formats::write_atomic(out, comparison.page().as_bytes())?;
+    Ok(spreads_text(&comparison))
+}
+
+fn spreads_text(comparison: &Comparison) -> String {
+    comparison.spreads().iter().map(|spread| format!("{spread}\n")).collect()
 }
 
 /// Returns an error if `out` exists and is not a page of an earlier comparison.
@@ -94,7 +110,7 @@ impl Run {
     fn validation(&self) -> impl PartialEq {
         let data = &self.config.data;
         // The seed affects the split only if the split is random.
-        let seed = data.validation_split.map(|_| self.config.train.seed);
+        let seed = data.validation_split.map(|_| self.config.data_seed());
         (
             data.path.clone(),
             data.features.clone(),

@@ -1,5 +1,6 @@
 //! `permafrost train`: trains a model on a folder of images or on precomputed features.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ use train::{
 use vgg::{Pooling, Weights};
 
 use crate::arguments::WEIGHTS_FOLDER;
+use crate::commands::compare;
 use crate::dashboard::{Dashboard, DashboardState};
 use crate::device::Devices;
 use crate::evaluation_json::{evaluation_json, uncalibrated_loss};
@@ -38,6 +40,9 @@ use crate::{cache_arguments, demo, events, hints, logs, run_report, split_table}
 /// Default run directory. If it exists, the run gets the first unused name with a number appended.
 const RUN: &str = "runs/train";
 
+/// Default folder of runs with several seeds.
+const SEEDS: &str = "runs/seeds";
+
 /// Name of the evaluation of the test images in the run directory.
 const TEST: &str = "test.json";
 
@@ -49,6 +54,7 @@ const TEST: &str = "test.json";
   permafrost train --demo
   permafrost train photos
   permafrost train photos --views 10 --patience 5 --out runs/quick
+  permafrost train photos --seeds 1,2,3
   permafrost train photos --from runs/train/best --unfreeze block5
   permafrost train --features features
   permafrost train --resume runs/train"
@@ -71,7 +77,7 @@ pub(crate) struct TrainArguments {
     ///
     /// Trains up to two epochs twice, once without and once with interruptions, and compares the results. Nothing is
     /// saved.
-    #[arg(long, help_heading = "Resume", conflicts_with = "out")]
+    #[arg(long, help_heading = "Resume", conflicts_with_all = ["out", "seeds"])]
     verify_resume: bool,
     /// Fail if an image file can't be read, instead of skipping it
     #[arg(long, help_heading = "Data")]
@@ -129,7 +135,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                     }
                     Last::Complete { epochs }
                 }
-                last => Last::Checkpoint(last?),
+                last => Last::Checkpoint(last?.map(Box::new)),
             };
             // Open the data first, so that a missing folder is reported before any computation.
             let found = match &config.data.features {
@@ -152,6 +158,13 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 "`--strict-resume` without `--resume`: a new run has no previous engine\nhint: name the run to resume with `--resume DIR`"
             );
             let settings = &arguments.settings;
+            if let Some(seeds) = &settings.seeds {
+                let distinct: BTreeSet<&u64> = seeds.iter().collect();
+                anyhow::ensure!(
+                    seeds.len() > 1 && distinct.len() == seeds.len(),
+                    "`--seeds` needs two or more different seeds\nhint: for one seed, use `--seed`"
+                );
+            }
             let set = settings.open_features()?;
             let mut config = settings.resolve(set.as_ref().map(FeatureSet::settings))?;
             let devices = Devices::open(&config.device)?;
@@ -189,6 +202,15 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 inputs.summary(&config, None).print()?;
                 return inputs.verification(&config).run();
             }
+            if let Some(seeds) = &settings.seeds {
+                return go_with_seeds(
+                    &mut config,
+                    &inputs,
+                    seeds,
+                    arguments.out.as_deref(),
+                    output,
+                );
+            }
             let run = match &arguments.out {
                 Some(path) => RunDirectory::create(path, &config)?,
                 None => RunDirectory::create_numbered(path, &config)?,
@@ -199,10 +221,44 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Trains once with each seed, and compares the runs. They are in a folder each below `out`.
+fn go_with_seeds(
+    config: &mut RunConfig,
+    inputs: &Inputs,
+    seeds: &[u64],
+    out: Option<&Path>,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
+    let parent = match out {
+        Some(path) => path.to_owned(),
+        None => (1..)
+            .map(|number| {
+                PathBuf::from(if number == 1 { SEEDS.into() } else { format!("{SEEDS}-{number}") })
+            })
+            .find(|path| !path.exists())
+            .expect("a free name"),
+    };
+    let mut runs = vec![];
+    for &seed in seeds {
+        config.train.seed = seed;
+        let run = RunDirectory::create(parent.join(format!("seed-{seed}")), config)?;
+        inputs.write_tables(&run, config)?;
+        let ended = go(config, inputs, &run, Last::Checkpoint(None), false, output)?;
+        if ended != ExitCode::SUCCESS {
+            return Ok(ended);
+        }
+        runs.push(run.path().to_owned());
+    }
+    let page = parent.join("compare.html");
+    let lines = compare::write(&runs, &page)?;
+    output.say_last(format_args!("\n{lines}Comparison: {}", page.shown()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Progress of a run so far.
 enum Last {
     /// Last checkpoint; `None` for a new run.
-    Checkpoint(Option<SavedCheckpoint>),
+    Checkpoint(Option<Box<SavedCheckpoint>>),
     /// All epochs are complete, but the test images are not evaluated.
     Complete { epochs: usize },
 }
@@ -361,7 +417,7 @@ enum Trained {
     Complete {
         best: Best,
         epochs: usize,
-        model: TrainedModel,
+        model: Box<TrainedModel>,
         initial: Option<Best>,
         history: Vec<EpochRecord>,
     },
@@ -373,7 +429,7 @@ enum Trained {
 /// Trains from a checkpoint, or from the beginning. Removes an evaluation of the test images when the best model changes.
 fn train_on(
     job: &TrainingJob<'_>,
-    last: Option<SavedCheckpoint>,
+    last: Option<Box<SavedCheckpoint>>,
     mut show: impl FnMut(TrainingEvent),
 ) -> Result<Trained, TrainError> {
     let test = job.run.path().join(TEST);
@@ -385,14 +441,14 @@ fn train_on(
         show(event);
     };
     let result = match last {
-        Some(last) => resume(job, last, on_event),
+        Some(last) => resume(job, *last, on_event),
         None => fit(job, on_event),
     }?;
     removed?;
     Ok(match (result.outcome, result.best) {
         (TrainingOutcome::Complete { best, epochs }, Some(model)) => {
             let (initial, history) = (result.initial, result.history);
-            Trained::Complete { best, epochs, model, initial, history }
+            Trained::Complete { best, epochs, model: Box::new(model), initial, history }
         }
         (TrainingOutcome::Complete { epochs, .. } | TrainingOutcome::Stopped { epochs }, _) => {
             Trained::Stopped { epochs }
@@ -404,7 +460,7 @@ fn train_on(
 fn model_of(job: &TrainingJob<'_>, epochs: usize) -> Result<Trained, TrainError> {
     let (card, layers) = load_bundle(job.run.best(), &job.device.clone().inner())?;
     let best = best_of(&card).expect("the best model has metrics");
-    let model = TrainedModel { card, layers };
+    let model = Box::new(TrainedModel { card, layers });
     Ok(Trained::Complete { best, epochs, model, initial: None, history: vec![] })
 }
 

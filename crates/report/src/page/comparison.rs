@@ -20,6 +20,9 @@ const KEYS: usize = 4;
 /// Text of an empty table cell.
 const NONE: &str = "-";
 
+/// Name of the setting of the seed.
+const SEED: &str = "train.seed";
+
 /// Heading of the column of notes.
 const NOTES: &str = "notes";
 
@@ -79,6 +82,43 @@ impl ComparedRun {
     }
 }
 
+/// Mean and spread of the best epochs of runs that differ only in the seed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeedSpread {
+    /// Names of the runs, two or more.
+    pub runs: Vec<String>,
+    /// Mean and standard deviation (of a sample) of the val_loss.
+    pub val_loss: [f64; 2],
+    /// Mean and standard deviation (of a sample) of the val_accuracy.
+    pub val_accuracy: [f64; 2],
+}
+
+impl SeedSpread {
+    fn of(runs: &[&ComparedRun]) -> Self {
+        let spread = |metric: usize| {
+            let values: Vec<f64> =
+                runs.iter().filter_map(|run| Some(run.best()?.validation[metric])).collect();
+            let count = values.len() as f64;
+            let mean = values.iter().sum::<f64>() / count;
+            let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
+            [mean, (squares / (count - 1.0)).sqrt()]
+        };
+        let runs = runs.iter().map(|run| run.name.clone()).collect();
+        Self { runs, val_loss: spread(0), val_accuracy: spread(1) }
+    }
+}
+
+impl std::fmt::Display for SeedSpread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ([loss, of_loss], [accuracy, of_accuracy]) = (self.val_loss, self.val_accuracy);
+        write!(
+            f,
+            "{} runs that differ only in the seed: val_loss {loss:.4} ± {of_loss:.4}, val_accuracy {accuracy:.4} ± {of_accuracy:.4} (mean and standard deviation)",
+            self.runs.len()
+        )
+    }
+}
+
 impl Comparison {
     /// Returns the table: a row of headings, then one row for each run.
     ///
@@ -126,6 +166,46 @@ impl Comparison {
             row
         };
         std::iter::once(headings).chain(self.runs.iter().map(row)).collect()
+    }
+
+    /// Returns the mean and the spread of runs that differ only in the seed, for each group of two or more such runs that
+    /// can be compared.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use report::{ComparedRun, Comparison, Epoch};
+    ///
+    /// let run = |seed: &str, loss| ComparedRun {
+    ///     name: format!("seed {seed}"),
+    ///     history: vec![Epoch { epoch: 1, training: [0.3, 0.9], validation: [loss, 0.8] }],
+    ///     epochs: 1,
+    ///     seconds: 12.0,
+    ///     settings: vec![Some(seed.into())],
+    ///     is_comparable: true,
+    ///     notes: String::new(),
+    /// };
+    /// let runs = vec![run("1", 0.25), run("2", 0.75)];
+    /// let comparison = Comparison { settings: vec!["train.seed".into()], runs };
+    /// let [spread] = &comparison.spreads()[..] else { panic!("one group") };
+    /// assert_eq!((spread.runs.len(), spread.val_loss[0]), (2, 0.5));
+    /// assert!((spread.val_loss[1] - 0.125f64.sqrt()).abs() < 1e-12);
+    /// ```
+    pub fn spreads(&self) -> Vec<SeedSpread> {
+        let seed = self.settings.iter().position(|name| name == SEED);
+        let mut groups: Vec<(Vec<Option<String>>, Vec<&ComparedRun>)> = vec![];
+        for run in self.runs.iter().filter(|run| run.is_comparable && run.best().is_some()) {
+            let mut settings = run.settings.clone();
+            if let Some(seed) = seed {
+                settings[seed] = None;
+            }
+            match groups.iter_mut().find(|(of_group, _)| *of_group == settings) {
+                Some((_, runs)) => runs.push(run),
+                None => groups.push((settings, vec![run])),
+            }
+        }
+        groups.retain(|(_, runs)| runs.len() > 1);
+        groups.iter().map(|(_, runs)| SeedSpread::of(runs)).collect()
     }
 
     /// Returns true if a file is a page made by [`Self::page`].
@@ -228,6 +308,7 @@ impl Comparison {
                     @if self.is_comparable() { "; the best of all runs are marked." } @else { "." }
                     @if !self.settings.is_empty() { " Only settings that differ are shown." }
                 }
+                @for spread in self.spreads() { p { (spread) "." } }
                 div.wide tabindex="0" role="region" aria-label="Runs" { table.runs {
                     thead { tr { @for name in &headings {
                         // A name of a setting may break after its dot.
