@@ -142,9 +142,13 @@ fn several_seeds_are_compared_on_the_same_split() {
     let compared = workplace.run(&format!("compare {}", runs.join(" "))).expect_success().stdout;
     assert!(compared.contains(line), "{compared}");
     assert!(workplace.read("compare.html").contains(line));
-    // A run with one of the seeds alone, whose split is that of the seed.
-    workplace.run(&format!("{train} --seed 5 --out alone")).expect_success();
-    assert_eq!(workplace.history("alone"), workplace.history(runs[0]));
+    // A run with one of the seeds alone.
+    workplace.run(&format!("{train} --seed 6 --data-seed 5 --out alone")).expect_success();
+    assert_eq!(workplace.history("alone"), workplace.history(runs[1]));
+    assert!(workplace.read("alone/report.html").contains("--data-seed 5"));
+    // The same seed twice is no spread.
+    let twice = workplace.run("compare seeds/seed-6 alone").expect_success().stdout;
+    assert!(!twice.contains("differ only in the seed"), "{twice}");
     for seeds in ["5", "5,5"] {
         let done = workplace.run(&format!("{train} --seeds {seeds} --out other"));
         assert_eq!(done.status, Some(2), "{}", done.stdout);

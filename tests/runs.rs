@@ -78,7 +78,7 @@ fn run_starts_with_a_summary() {
     Duplicates    validation: 12 identical to training images, which makes the
                   metrics too good; `permafrost doctor` lists them
     Warning       Fewer than 20 validation images of across (6), along (6): the
-                  metrics are uncertain. Add images, or raise --val-split.
+                  metrics are uncertain. Add images.
     Base          vgg16 up to block1_pool, pooling max: 64 features; frozen
     Weights       random, seed 0; preprocessing as in Caffe
     Device        cpu; base on winograd f32 on INSTRUCTIONS, head in f32

@@ -5,6 +5,7 @@ import numpy as np
 import models
 import image_files
 from compare import compare
+from vgg16 import frozen_base
 
 # The same as for exports. The one epoch of training has steps too small to change a 32-bit number.
 TOLERANCE = 1e-4
@@ -18,6 +19,28 @@ def check(permafrost, pngs):
     whole.fit(images, np.arange(len(images)) % 2, batch_size=len(images), epochs=1, verbose=0)
     whole.save(scratch / "whole.keras")
     check_import(permafrost, pngs, whole, "whole.keras", "whole.keras")
+
+    # A head with each kind of layer, and batch normalizations before, after and between dense layers and activations.
+    layers = keras.layers
+    inputs = keras.Input((*models.SIZE, 3))
+    outputs = frozen_base(models.SIZE)(keras.applications.vgg16.preprocess_input(inputs))
+    for layer in (
+        layers.Flatten(),
+        layers.BatchNormalization(),
+        layers.Dense(24, use_bias=False),
+        layers.BatchNormalization(scale=False),
+        layers.ReLU(),
+        layers.Dropout(0.25),
+        layers.Dense(16, activation="relu"),
+        layers.BatchNormalization(center=False),
+        layers.Dropout(0.25),
+        layers.Dense(1, activation="sigmoid"),
+    ):
+        outputs = layer(outputs)
+    chain = models.compiled(keras.Model(inputs, outputs))
+    chain.fit(images, np.arange(len(images)) % 2, batch_size=len(images), epochs=20, verbose=0)
+    chain.save(scratch / "chain.keras")
+    check_import(permafrost, pngs, chain, "chain.keras", "chain.keras")
 
     # A model that Permafrost exported and Keras trained further and saved in all its formats.
     export = permafrost.export(scratch / "run-1/best", "keras", scratch / "lent.keras")

@@ -162,7 +162,7 @@ impl Inputs {
             LoadedData::Images { layout, .. } => Some(layout),
             LoadedData::Features(_) => None,
         };
-        let warnings = about_data(self.data(), layout);
+        let warnings = about_data(config, self.data(), layout);
         RunSummary { config, weights: &self.weights, data: self.data(), splits, warnings, path }
     }
 

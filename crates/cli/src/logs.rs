@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::mem;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use formats::{FormatError, open_in_place};
 use quoting::Shown;
@@ -19,8 +19,8 @@ use tracing_subscriber::{EnvFilter, Layer, fmt};
 /// Filter of `run.log` if `RUST_LOG` is unset or invalid.
 const OF_RUN: &str = "warn,permafrost=info,train=info,vgg=info,vgg_tch=info";
 
-/// Log file of the run, set when the run starts.
-static RUN_LOG: OnceLock<File> = OnceLock::new();
+/// Log file of the run, set when a run starts.
+static RUN_LOG: Mutex<Option<File>> = Mutex::new(None);
 
 /// Log lines from before the start of the run, limited to `MOST_BEFORE_RUN` bytes. They are later written to the run's
 /// log.
@@ -62,7 +62,7 @@ pub(crate) fn begin() {
 pub(crate) fn append_to(path: &Path) -> Result<(), FormatError> {
     let file = open_in_place(path, File::options().append(true).create(true))?;
     let before = mem::take(&mut *lock(&BEFORE_RUN));
-    RUN_LOG.set(file).expect("a program has one run");
+    *lock(&RUN_LOG) = Some(file);
     RunLog.write_all(&before).expect("a log never fails");
     Ok(())
 }
@@ -111,7 +111,8 @@ impl Write for RunLog {
     /// Appends `bytes`, which are complete lines, to the log.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // A failure to write the log, such as on a full disk, must not stop the run.
-        if let Some(mut file) = RUN_LOG.get() {
+        let mut log = lock(&RUN_LOG);
+        if let Some(file) = log.as_mut() {
             _ = file.write_all(bytes);
             let line = String::from_utf8_lossy(bytes);
             let line = line.trim().split_once(' ').map_or("", |(_, line)| line);

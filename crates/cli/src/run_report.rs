@@ -188,7 +188,9 @@ fn augmented(config: &RunConfig, training: &ImageDataset) -> anyhow::Result<Vec<
     let pair = |&item: &usize| {
         let pixels = training.pixels(item)?;
         let mut after = vec![0.0; pixels.len()];
-        let draw = config.augment.draw(config.train.seed, 1, training.address(item));
+        // Copies that are computed once have the seed of the data.
+        let seed = config.train.views.map_or(config.train.seed, |_| config.data_seed());
+        let draw = config.augment.draw(seed, 1, training.address(item));
         let photo = ImageRef::new(&pixels, height, width);
         draw.apply(&photo, config.augment.compose, &mut after, |rgb| rgb);
         let after = after.into_iter().map(|value| value.round() as u8).collect();
@@ -312,6 +314,7 @@ fn command(config: &RunConfig) -> String {
     let threshold = (train.threshold != Default::default()).then(|| train.threshold.to_string());
     add("threshold", threshold);
     add("seed", Some(train.seed.to_string()));
+    add("data-seed", data.seed.map(|seed| seed.to_string()));
     add("device", Some(device.name.clone()));
     add("precision", Some(device.precision.name().into()));
     add("tf32", set(device.tf32));

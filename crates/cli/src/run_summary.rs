@@ -178,12 +178,8 @@ impl RunSummary<'_> {
 
     fn head(&self) -> Result<String, VggError> {
         let RunConfig { head, start, train, .. } = self.config;
-        let weights = self.config.trainable_weights(self.data.classes().len())?;
-        let parameters: usize = weights
-            .iter()
-            .filter(|(name, _)| ::head::is_head_array(name))
-            .map(|(_, shape)| shape.iter().product::<usize>())
-            .sum();
+        let inputs = self.config.base.output_count()?;
+        let parameters = head.parameters(inputs, self.data.classes().len());
         let start = match start {
             InitialWeights::Random => String::new(),
             InitialWeights::Head(path) => format!("; initialized from {}", path.shown()),

@@ -240,6 +240,9 @@ pub(crate) struct TrainSettings {
         conflicts_with = "seed"
     )]
     pub(crate) seeds: Option<Vec<u64>>,
+    /// Seed of the split, of augmented copies that are computed once, and of random weights of the base [default: --seed]
+    #[arg(long, value_name = "NUMBER", help_heading = "Optimization")]
+    data_seed: Option<u64>,
     /// Also save a checkpoint every STEPS steps of an epoch [default: off]
     #[arg(long, value_name = "STEPS", help_heading = "Output")]
     save_every: Option<usize>,
@@ -333,12 +336,13 @@ impl TrainSettings {
         }
         let first = self.seeds.as_ref().and_then(|seeds| seeds.first().copied());
         let seed = self.seed.or(first).unwrap_or(default.train.seed);
+        let data_seed = self.data_seed.or(first);
         let config = RunConfig {
             weights: match (weights_of_start, self.weights.as_deref()) {
                 (Some(weights), _) => weights,
-                (None, None) if self.demo => WeightsChoice::Seed(seed),
+                (None, None) if self.demo => WeightsChoice::Seed(data_seed.unwrap_or(seed)),
                 (None, None) if let Some(features) = features => weights_of_set(features)?,
-                (None, named) => weights_named(named, base.variant, seed)?,
+                (None, named) => weights_named(named, base.variant, data_seed.unwrap_or(seed))?,
             },
             start,
             data: DataConfig {
@@ -352,7 +356,7 @@ impl TrainSettings {
                 train_folder: None,
                 validation_folder: None,
                 test_folder: features.and_then(|features| features.folders.as_ref()?.test.clone()),
-                seed: first,
+                seed: data_seed,
                 group_duplicates: self.group_duplicates,
                 cache_mb: self.cache_mb.unwrap_or(default.data.cache_mb),
                 cache_dir: match self.features {

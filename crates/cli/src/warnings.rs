@@ -2,7 +2,7 @@
 
 use photos::Layout;
 use quoting::Shown;
-use train::{Best, Data, EpochRecord, RunConfig};
+use train::{Best, Data, EpochRecord, Metrics, Monitor, RunConfig};
 
 use crate::run_summary::count_classes;
 
@@ -21,8 +21,18 @@ const RISE: f64 = 1.5;
 /// Factor by which the training loss must rise to count as an explosion.
 const EXPLOSION: f64 = 10.0;
 
+/// Loss below which a rise is no concern.
+const FLOOR: f64 = 0.1;
+
+/// Accuracy that a run loses in an explosion.
+const LOST: f64 = 0.1;
+
 /// Returns the warnings about the data of a run, before it begins.
-pub(crate) fn about_data(data: Data<'_>, layout: Option<&Layout>) -> Vec<String> {
+pub(crate) fn about_data(
+    config: &RunConfig,
+    data: Data<'_>,
+    layout: Option<&Layout>,
+) -> Vec<String> {
     let nested = layout.and_then(|layout| layout.train.nested_example());
     let nested = nested.map(|folder| {
         format!(
@@ -30,10 +40,10 @@ pub(crate) fn about_data(data: Data<'_>, layout: Option<&Layout>) -> Vec<String>
             folder.shown()
         )
     });
-    nested.into_iter().chain(few_validation_images(data)).collect()
+    nested.into_iter().chain(few_validation_images(config, data)).collect()
 }
 
-fn few_validation_images(data: Data<'_>) -> Option<String> {
+fn few_validation_images(config: &RunConfig, data: Data<'_>) -> Option<String> {
     let splits = count_classes(data);
     let (_, counts) = splits.iter().find(|(name, _)| *name == "validation")?;
     let few: Vec<String> = (data.classes().iter().zip(counts))
@@ -47,8 +57,10 @@ fn few_validation_images(data: Data<'_>) -> Option<String> {
     if few.len() > NAMED {
         names += &format!(" and {} more", few.len() - NAMED);
     }
+    let or_split =
+        if config.data.validation_split.is_some() { ", or raise --val-split" } else { "" };
     Some(format!(
-        "Fewer than {FEW} validation images of {names}: the metrics are uncertain. Add images, or raise --val-split."
+        "Fewer than {FEW} validation images of {names}: the metrics are uncertain. Add images{or_split}."
     ))
 }
 
@@ -59,56 +71,60 @@ pub(crate) fn about_history(
     history: &[EpochRecord],
     best: &Best,
 ) -> Vec<String> {
-    let warnings = [
-        majority(data, best),
-        explosion(history),
-        overconfidence(config, history, best),
-        better_than_training(config, history, best),
-    ];
-    warnings.into_iter().flatten().collect()
+    if history.is_empty() {
+        return vec![];
+    }
+    let warnings =
+        [majority(config, data, best), explosion(history), overconfidence(config, history)];
+    let mut warnings: Vec<String> = warnings.into_iter().flatten().collect();
+    if warnings.is_empty() {
+        warnings.extend(better_than_training(config, history, best));
+    }
+    warnings
 }
 
 /// Warns if the accuracy is that of always predicting the largest class.
-fn majority(data: Data<'_>, best: &Best) -> Option<String> {
+fn majority(config: &RunConfig, data: Data<'_>, best: &Best) -> Option<String> {
     let splits = count_classes(data);
     let (_, counts) = splits.iter().find(|(name, _)| *name == "validation")?;
     let (label, most) = counts.iter().enumerate().max_by_key(|(_, count)| **count)?;
     let share = *most as f64 / counts.iter().sum::<usize>() as f64;
     (best.val_accuracy <= share + 1e-9).then(|| {
         format!(
-            "The val_accuracy of {:.4} is no better than always predicting `{}`, which gives {share:.4}. Try a lower --learning-rate or --scale-features; with imbalanced classes, --class-weight balanced.",
+            "The val_accuracy of {:.4} is no better than always predicting `{}`, which gives {share:.4}. Try a lower --learning-rate{}.",
             best.val_accuracy,
-            data.classes()[label].shown()
+            data.classes()[label].shown(),
+            if config.loss.class_weight.is_none() { ", or --class-weight balanced" } else { "" }
         )
     })
 }
 
-/// Warns if the training loss has exploded.
+/// Warns if the training loss has exploded: it rises to ten times its lowest value, and the accuracy falls.
 fn explosion(history: &[EpochRecord]) -> Option<String> {
-    let mut lowest = f64::INFINITY;
+    let (mut lowest, mut highest) = (f64::INFINITY, 0.0f64);
     history.iter().find_map(|record| {
-        let (epoch, loss) = (record.metrics.epoch, record.metrics.loss);
-        let exploded = loss > EXPLOSION * lowest && loss > 1.0;
+        let Metrics { epoch, loss, accuracy, .. } = record.metrics;
+        let exploded = loss > EXPLOSION * lowest.max(FLOOR) && accuracy < highest - LOST;
         let text = exploded.then(|| {
             format!(
-                "The training loss rose from {lowest:.4} to {loss:.4} in epoch {epoch}: the learning rate is too high. Lower --learning-rate."
+                "The training loss rose from {lowest:.4} to {loss:.4} in epoch {epoch}, and the accuracy fell: the learning rate is too high. Lower --learning-rate."
             )
         });
-        lowest = lowest.min(loss);
+        (lowest, highest) = (lowest.min(loss), highest.max(accuracy));
         text
     })
 }
 
 /// Warns if the val_loss rises while the accuracy stands still.
-fn overconfidence(config: &RunConfig, history: &[EpochRecord], best: &Best) -> Option<String> {
+fn overconfidence(config: &RunConfig, history: &[EpochRecord]) -> Option<String> {
     let last = history.last()?.metrics;
-    let lowest = history
-        .iter()
-        .map(|record| record.metrics)
-        .min_by(|a, b| a.val_loss.total_cmp(&b.val_loss))?;
-    let is_rising = last.epoch >= lowest.epoch + SETTLED && last.val_loss > RISE * lowest.val_loss;
-    let stands_still = (last.val_accuracy - best.val_accuracy).abs() <= 0.02;
-    (is_rising && stands_still && config.train.patience.is_none()).then(|| {
+    let metrics = history.iter().map(|record| record.metrics);
+    let lowest = metrics.min_by(|a, b| a.val_loss.total_cmp(&b.val_loss))?;
+    let is_rising =
+        last.epoch >= lowest.epoch + SETTLED && last.val_loss > RISE * lowest.val_loss.max(FLOOR);
+    let stands_still = (last.val_accuracy - lowest.val_accuracy).abs() <= 0.02;
+    let watches_loss = config.train.monitor == Monitor::ValLoss;
+    (is_rising && stands_still && watches_loss && config.train.patience.is_none()).then(|| {
         format!(
             "The val_loss rose from {:.4} in epoch {} to {:.4}, while the val_accuracy hardly changed: the model became overconfident. To stop earlier: --patience {SETTLED}.",
             lowest.val_loss, lowest.epoch, last.val_loss
@@ -139,7 +155,7 @@ fn better_than_training(
 
 #[cfg(test)]
 mod tests {
-    use train::{FeatureArrays, LabeledRows, Metrics, WeightsChoice};
+    use train::{FeatureArrays, LabeledRows, WeightsChoice};
 
     use super::*;
 
@@ -173,12 +189,19 @@ mod tests {
         let config = RunConfig::new("pets", WeightsChoice::Seed(1));
         let epochs = [[0.5, 0.8, 0.6, 0.7], [0.3, 0.9, 0.4, 0.85], [0.2, 0.95, 0.35, 0.9]];
         assert!(warnings(&config, [30, 30], &epochs).is_empty());
-        assert!(about_data(Data::Arrays(&data([20, 20])), None).is_empty());
+        assert!(about_data(&config, Data::Arrays(&data([20, 20])), None).is_empty());
     }
 
     #[test]
     fn few_validation_images_are_named() {
-        let found = about_data(Data::Arrays(&data([20, 7])), None);
+        let mut config = RunConfig::new("pets", WeightsChoice::Seed(1));
+        let found = about_data(&config, Data::Arrays(&data([20, 7])), None);
+        assert_eq!(
+            found,
+            ["Fewer than 20 validation images of dogs (7): the metrics are uncertain. Add images."]
+        );
+        config.data.validation_split = Some(0.2);
+        let found = about_data(&config, Data::Arrays(&data([20, 7])), None);
         assert_eq!(
             found,
             [
@@ -194,7 +217,7 @@ mod tests {
         assert_eq!(
             found,
             [
-                "The val_accuracy of 0.7500 is no better than always predicting `dogs`, which gives 0.7500. Try a lower --learning-rate or --scale-features; with imbalanced classes, --class-weight balanced."
+                "The val_accuracy of 0.7500 is no better than always predicting `dogs`, which gives 0.7500. Try a lower --learning-rate, or --class-weight balanced."
             ]
         );
     }
@@ -206,9 +229,12 @@ mod tests {
         assert_eq!(
             found,
             [
-                "The training loss rose from 0.5000 to 70.0000 in epoch 2: the learning rate is too high. Lower --learning-rate."
+                "The training loss rose from 0.5000 to 70.0000 in epoch 2, and the accuracy fell: the learning rate is too high. Lower --learning-rate."
             ]
         );
+        // A high loss of a few images at the same accuracy is none, whatever the lowest loss was.
+        let epochs = [[1e-9, 0.99, 0.6, 0.7], [1.5, 0.98, 0.6, 0.7]];
+        assert!(warnings(&config, [30, 30], &epochs).is_empty());
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod trainable;
 
 // Types of other crates that the public types here consist of.
 pub use formats::{Array, Arrays, FormatError};
-pub use head::{Head, HeadConfig};
+pub use head::{Activation, BatchMoments, Head, HeadConfig};
 #[cfg(feature = "photos")]
 pub use photos::{DecodeError, DynamicImage, ImageFileError};
 pub use vgg::{

@@ -6,7 +6,8 @@ use random::{AddressedRng, Purpose};
 
 use crate::{PhotosError, Split, SplitShares};
 
-/// Assigns each image to a split, as [`ImageDataset::split_grouped`] does for two splits. `groups` are lists of image
+/// Assigns each image to a split, as
+/// [`ImageDataset::split_grouped`](crate::ImageDataset::split_grouped) does for two splits. `groups` are lists of image
 /// indices that stay together.
 ///
 /// The images of class *c* are taken in a random order, at the address (`seed`, `Purpose::Split`, 0, c) of the crate

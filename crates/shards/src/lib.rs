@@ -31,6 +31,7 @@ mod store;
 // Types of other crates that the public types here consist of.
 pub use augment::AugmentConfig;
 pub use features::{Cancellation, Extractor};
+pub use photos::Split;
 pub use vgg::{FrozenBase, Preprocessing, VggConfig, Weights};
 
 pub use check::{Checked, Finding, FindingKind, check};

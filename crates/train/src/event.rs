@@ -93,7 +93,7 @@ pub enum TrainingEvent {
         seconds: f64,
         /// Learning rate of the head in this epoch.
         learning_rate: f64,
-        /// True if the val_loss is the lowest so far, so that the model was saved to `best`.
+        /// True if the epoch is the best so far, so that the model was saved to `best`.
         best: bool,
     },
     /// The last checkpoint is damaged, and the run resumes from the previous one.

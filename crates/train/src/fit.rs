@@ -174,7 +174,10 @@ fn run_from(
     let history = History::open(job.run, epochs)?.records(job.run)?;
     let best = (epochs > 0).then(|| load_bundle(job.run.best(), &job.device.clone().inner()));
     let best = best.transpose()?.map(|(card, layers)| TrainedModel { card, layers });
-    let initial = verified_state(&job.run.last())?.initial;
+    let initial = match outcome {
+        TrainingOutcome::Complete { .. } => verified_state(&job.run.last())?.initial,
+        TrainingOutcome::Stopped { .. } => None,
+    };
     Ok(TrainingResult { outcome, history, best, initial })
 }
 

@@ -146,7 +146,7 @@ pub fn fit_head(
         }
         let Checkpoint { trainable, optimizer, state } = checkpoint;
         let metrics = state.metrics(&mean);
-        let val_auc = train.monitor.auc(of_validation, found.logits.as_ref());
+        let val_auc = train.monitor.auc(of_validation, found.logits.as_ref())?;
         let of_epoch = Best { val_auc, ..Best::of(&metrics) };
         let best = state.is_best(&of_epoch, train.monitor);
         if best {

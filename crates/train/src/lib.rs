@@ -55,9 +55,9 @@ mod training;
 pub use augment::{AugmentConfig, AugmentError, Compose, RandomFlip};
 pub use features::{Cancellation, Cancelled, Extractor, FeaturesError};
 pub use formats::{Array, Arrays, FormatError};
-pub use head::{Head, HeadConfig};
+pub use head::{Activation, Head, HeadConfig};
 pub use model::{Classifier, Metrics, ModelCard, ModelError, TrainableLayers};
-pub use photos::{ImageDataset, PhotosError, SplitDatasets};
+pub use photos::{ImageDataset, Layout, PhotosError, SplitDatasets};
 pub use report::{Predictions, ThresholdRule, ThresholdRuleError};
 #[cfg(feature = "shards")]
 pub use shards::{FeatureSet, ShardsError};

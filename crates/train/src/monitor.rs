@@ -6,7 +6,7 @@ use std::str::FromStr;
 use report::Predictions;
 use serde::{Deserialize, Serialize};
 
-use crate::Best;
+use crate::{Best, TrainError};
 
 /// Validation metric that selects the best model, and that patience and the plateau of the learning rate watch (Keras:
 /// `monitor`).
@@ -91,20 +91,32 @@ impl Monitor {
     }
 
     /// Returns the AUC of validation images with these logits, if the metric needs it.
-    pub(crate) fn auc(self, labels: &[usize], logits: Option<&Vec<Vec<f32>>>) -> Option<f64> {
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a class has no validation image, so that the AUC is undefined.
+    pub(crate) fn auc(
+        self,
+        labels: &[usize],
+        logits: Option<&Vec<Vec<f32>>>,
+    ) -> Result<Option<f64>, TrainError> {
         if self != Self::ValAuc {
-            return None;
+            return Ok(None);
         }
         let logits = logits.expect("the logits were computed").clone();
-        let classes = logits.first()?.len();
+        let classes = logits.first().map_or(0, Vec::len);
         let predictions = Predictions::new(classes, labels.to_vec(), logits, vec![0; labels.len()]);
-        match classes {
-            2 => predictions.auc(1),
-            _ => {
-                let each: Vec<f64> =
-                    (0..classes).filter_map(|class| predictions.auc(class)).collect();
-                Some(each.iter().sum::<f64>() / each.len() as f64)
+        let of_classes = if classes == 2 { 1..2 } else { 0..classes };
+        let each: Option<Vec<f64>> = of_classes.map(|class| predictions.auc(class)).collect();
+        match each {
+            Some(each) if !each.is_empty() => {
+                Ok(Some(each.iter().sum::<f64>() / each.len() as f64))
             }
+            _ => Err(TrainError::Setting {
+                name: "monitor",
+                value: self.name().into(),
+                expected: "another metric, or validation images of every class",
+            }),
         }
     }
 }

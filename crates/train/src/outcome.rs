@@ -18,7 +18,7 @@ pub struct TrainingResult {
     /// Model with the best value of the monitored metric so far, as it is in [`RunDirectory::best`](crate::RunDirectory::best); `None` if
     /// no epoch is complete.
     pub best: Option<TrainedModel>,
-    /// Validation metrics of the model that the run started from, if any.
+    /// Validation metrics of the model that a complete run started from, if any.
     pub initial: Option<Best>,
 }
 

@@ -139,7 +139,7 @@ impl<'a> Training<'a> {
             epoch: 0,
             val_loss: mean.loss(),
             val_accuracy: mean.accuracy(),
-            val_auc: self.job.config.train.monitor.auc(labels, logits.as_ref()),
+            val_auc: self.job.config.train.monitor.auc(labels, logits.as_ref())?,
         })
     }
 
@@ -162,7 +162,7 @@ impl<'a> Training<'a> {
         let Metrics { epoch, val_loss, val_accuracy, .. } = metrics;
         let card = card_of(self.job, &state, Some(metrics));
         let labels = self.job.data.validation_labels();
-        let val_auc = config.train.monitor.auc(labels, validation.logits.as_ref());
+        let val_auc = config.train.monitor.auc(labels, validation.logits.as_ref())?;
         let of_epoch = Best { val_auc, ..Best::of(&metrics) };
         let best = state.is_best(&of_epoch, config.train.monitor);
         if best {

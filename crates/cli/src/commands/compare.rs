@@ -90,6 +90,8 @@ struct Run {
     history: History,
     /// Class names, if the run has saved a model.
     classes: Option<Vec<String>>,
+    /// Epoch of the best model, if there is one.
+    best: Option<usize>,
 }
 
 impl Run {
@@ -103,7 +105,9 @@ impl Run {
         let card = ["last", "previous", "best"].iter().find_map(|at| load_card(path.join(at)).ok());
         // Collecting the components drops a trailing slash, which shells add on completion.
         let name = path.components().collect::<PathBuf>().to_string_lossy().into_owned();
-        Ok(Self { name, config, history, classes: card.map(|card| card.classes) })
+        let best = load_card(path.join("best")).ok().and_then(|card| card.metrics);
+        let (best, classes) = (best.map(|metrics| metrics.epoch), card.map(|card| card.classes));
+        Ok(Self { name, config, history, classes, best })
     }
 
     /// Returns everything that determines the validation images of the run.
@@ -130,12 +134,17 @@ impl Run {
         }
     }
 
+    /// Returns true if all epochs are complete or patience has run out.
+    fn is_complete(&self, best: Option<&Epoch>) -> bool {
+        let (train, epochs) = (&self.config.train, self.history.epochs.len());
+        let waited = epochs.saturating_sub(best.map_or(0, |best| best.epoch));
+        epochs >= train.epochs || train.patience.is_some_and(|patience| waited >= patience)
+    }
+
     /// Returns notes about the run: an early end, or a difference from `first` that prevents a comparison.
     fn notes(&self, first: &Self, best: Option<&Epoch>) -> String {
         let mut notes = vec![];
-        let (train, epochs) = (&self.config.train, self.history.epochs.len());
-        let waited = epochs.saturating_sub(best.map_or(0, |best| best.epoch));
-        if epochs < train.epochs && train.patience.is_none_or(|patience| waited < patience) {
+        if !self.is_complete(best) {
             notes.push("not complete".to_owned());
         }
         match self.difference(first) {
@@ -193,12 +202,15 @@ fn compared(runs: &[Run]) -> Comparison {
         let mut compared = ComparedRun {
             name: run.name.clone(),
             history: run.history.epochs.clone(),
+            best: run.best,
             epochs: run.config.train.epochs,
+            is_complete: false,
             seconds: run.history.seconds,
             settings: names.iter().map(|name| settings.get(*name).cloned()).collect(),
             is_comparable: run.difference(&runs[0]).is_none(),
             notes: String::new(),
         };
+        compared.is_complete = run.is_complete(compared.best());
         compared.notes = run.notes(&runs[0], compared.best());
         compared
     };

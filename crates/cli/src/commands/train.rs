@@ -238,21 +238,31 @@ fn go_with_seeds(
             .find(|path| !path.exists())
             .expect("a free name"),
     };
-    let mut runs = vec![];
-    for &seed in seeds {
+    let (mut runs, mut ended) = (vec![], Ok(ExitCode::SUCCESS));
+    for (number, &seed) in seeds.iter().enumerate() {
         config.train.seed = seed;
         let run = RunDirectory::create(parent.join(format!("seed-{seed}")), config)?;
         inputs.write_tables(&run, config)?;
-        let ended = go(config, inputs, &run, Last::Checkpoint(None), false, output)?;
-        if ended != ExitCode::SUCCESS {
-            return Ok(ended);
+        ended = go(config, inputs, &run, Last::Checkpoint(None), false, output);
+        if !ended.as_ref().is_ok_and(|code| *code == ExitCode::SUCCESS) {
+            let rest: Vec<String> = seeds[number + 1..].iter().map(u64::to_string).collect();
+            if !rest.is_empty() {
+                output.say_last(format_args!(
+                    "Not trained: the seeds {}. To train one of them: the same command with `--seed` and `--data-seed {}`.",
+                    rest.join(", "),
+                    seeds[0]
+                ))?;
+            }
+            break;
         }
         runs.push(run.path().to_owned());
     }
-    let page = parent.join("compare.html");
-    let lines = compare::write(&runs, &page)?;
-    output.say_last(format_args!("\n{lines}Comparison: {}", page.shown()))?;
-    Ok(ExitCode::SUCCESS)
+    if runs.len() > 1 {
+        let page = parent.join("compare.html");
+        let lines = compare::write(&runs, &page)?;
+        output.say_last(format_args!("\n{lines}Comparison: {}", page.shown()))?;
+    }
+    ended
 }
 
 /// Progress of a run so far.
@@ -395,9 +405,10 @@ fn go(
     shown?;
     match trained {
         Trained::Complete { best, epochs, model, initial, history } => {
-            let (card, warnings) = (&model.card, about_history(config, data, &history, &best));
-            let report =
-                Completed { config, run, data, devices, best, epochs, initial, warnings, card };
+            let card = &model.card;
+            let mut warnings = about_history(config, data, &history, &best);
+            warnings.extend(worse_than_initial(config, initial, best));
+            let report = Completed { config, run, data, devices, best, epochs, warnings, card };
             report.finish(test, output)
         }
         Trained::Stopped { epochs } => {
@@ -426,7 +437,8 @@ enum Trained {
     },
 }
 
-/// Trains from a checkpoint, or from the beginning. Removes an evaluation of the test images when the best model changes.
+/// Trains from a checkpoint, or from the beginning. Removes an evaluation of the test images as soon as
+/// training goes on, because it is of the best model before.
 fn train_on(
     job: &TrainingJob<'_>,
     last: Option<Box<SavedCheckpoint>>,
@@ -435,7 +447,7 @@ fn train_on(
     let test = job.run.path().join(TEST);
     let mut removed = Ok(());
     let on_event = |event| {
-        if matches!(event, TrainingEvent::Epoch { best: true, .. }) && test.exists() {
+        if matches!(event, TrainingEvent::Step { .. }) && test.exists() {
             removed = std::fs::remove_file(&test).map_err(|error| FormatError::io(&test, error));
         }
         show(event);
@@ -472,8 +484,6 @@ struct Completed<'a> {
     devices: &'a Devices,
     best: Best,
     epochs: usize,
-    /// Model that the run started from, if any.
-    initial: Option<Best>,
     /// Warnings about the history.
     warnings: Vec<String>,
     /// Card of the best model.
@@ -488,7 +498,7 @@ impl Completed<'_> {
         test: anyhow::Result<Option<Predictions>>,
         output: Output,
     ) -> anyhow::Result<ExitCode> {
-        let Self { config, run, data, devices, best, epochs, initial, warnings, card } = self;
+        let Self { config, run, data, devices, best, epochs, warnings, card } = self;
         for warning in &warnings {
             output.emit(|| events::warning(warning))?;
         }
@@ -514,14 +524,6 @@ impl Completed<'_> {
             ))?;
         }
         output.say_last(format_args!("Best epoch: {} - {}", best.epoch, metrics_text(&best)))?;
-        if let Some(initial) = initial
-            && monitor.is_better(&initial, &best)
-        {
-            output.say_last(format_args!(
-                "The model is worse than the one it started from, which has {}. Use that one, or train with lower learning rates.",
-                metrics_text(&initial)
-            ))?;
-        }
         for warning in &warnings {
             output.say_last(warning)?;
         }
@@ -553,6 +555,15 @@ impl Completed<'_> {
         output.say_last(format_args!("Run: {}", run.path().shown()))?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Returns a warning if a model is worse than the one that its run started from.
+fn worse_than_initial(config: &RunConfig, initial: Option<Best>, best: Best) -> Option<String> {
+    let initial = initial.filter(|initial| config.train.monitor.is_better(initial, &best))?;
+    Some(format!(
+        "The model is worse than the one it started from, which has {}. Use that one, or train with lower learning rates.",
+        metrics_text(&initial)
+    ))
 }
 
 /// Returns the validation metrics of an epoch as text.

@@ -1,7 +1,7 @@
 //! State of the dashboard, updated by the events of a run.
 
 use report::Epoch;
-use train::{ImageSet, TrainConfig, TrainingEvent};
+use train::{ImageSet, Monitor, TrainConfig, TrainingEvent};
 
 use crate::rate_meter::RateMeter;
 
@@ -121,9 +121,14 @@ impl DashboardState {
         self.train.epochs * self.images
     }
 
-    /// Returns the epoch with the lowest val_loss.
+    /// Returns the first epoch with the best value of the monitored metric; `None` for the AUC, which is not shown.
     pub(super) fn best(&self) -> Option<&Epoch> {
-        self.epochs.iter().min_by(|a, b| a.validation[0].total_cmp(&b.validation[0]))
+        let value: fn(&Epoch) -> f64 = match self.train.monitor {
+            Monitor::ValLoss => |epoch| epoch.validation[0],
+            Monitor::ValAccuracy => |epoch| -epoch.validation[1],
+            Monitor::ValAuc => return None,
+        };
+        self.epochs.iter().min_by(|a, b| value(a).total_cmp(&value(b)))
     }
 }
 

@@ -45,8 +45,12 @@ pub struct ComparedRun {
     pub name: String,
     /// Results of all complete epochs.
     pub history: Vec<Epoch>,
+    /// Number of the epoch of the best model; `None` for the one with the lowest val_loss.
+    pub best: Option<usize>,
     /// Configured number of epochs.
     pub epochs: usize,
+    /// True if the run has ended.
+    pub is_complete: bool,
     /// Duration of the complete epochs, in seconds.
     pub seconds: f64,
     /// Value of each setting of the comparison, if the run has one.
@@ -58,7 +62,7 @@ pub struct ComparedRun {
 }
 
 impl ComparedRun {
-    /// Returns the epoch with the lowest validation loss, the first one in case of a tie.
+    /// Returns the epoch of the best model, or the first one with the lowest validation loss.
     ///
     /// # Examples
     ///
@@ -69,7 +73,9 @@ impl ComparedRun {
     /// let run = ComparedRun {
     ///     name: "run 1".into(),
     ///     history: vec![epoch(1, 0.5), epoch(2, 0.4), epoch(3, 0.6)],
+    ///     best: None,
     ///     epochs: 3,
+    ///     is_complete: true,
     ///     seconds: 12.0,
     ///     settings: vec![],
     ///     is_comparable: true,
@@ -78,7 +84,10 @@ impl ComparedRun {
     /// assert_eq!(run.best().map(|epoch| epoch.epoch), Some(2));
     /// ```
     pub fn best(&self) -> Option<&Epoch> {
-        self.history.iter().min_by(|a, b| a.validation[0].total_cmp(&b.validation[0]))
+        let of_model = |number| self.history.iter().find(|epoch| epoch.epoch == number);
+        self.best.and_then(of_model).or_else(|| {
+            self.history.iter().min_by(|a, b| a.validation[0].total_cmp(&b.validation[0]))
+        })
     }
 }
 
@@ -130,7 +139,9 @@ impl Comparison {
     /// let run = |name: &str, loss, rate: &str| ComparedRun {
     ///     name: name.into(),
     ///     history: vec![Epoch { epoch: 1, training: [0.3, 0.9], validation: [loss, 0.8] }],
+    ///     best: None,
     ///     epochs: 1,
+    ///     is_complete: true,
     ///     seconds: 12.0,
     ///     settings: vec![Some(rate.into())],
     ///     is_comparable: true,
@@ -168,8 +179,8 @@ impl Comparison {
         std::iter::once(headings).chain(self.runs.iter().map(row)).collect()
     }
 
-    /// Returns the mean and the spread of runs that differ only in the seed, for each group of two or more such runs that
-    /// can be compared.
+    /// Returns the mean and the spread of runs that differ only in the seed, for each group of two or more complete runs
+    /// with different seeds that can be compared.
     ///
     /// # Examples
     ///
@@ -179,7 +190,9 @@ impl Comparison {
     /// let run = |seed: &str, loss| ComparedRun {
     ///     name: format!("seed {seed}"),
     ///     history: vec![Epoch { epoch: 1, training: [0.3, 0.9], validation: [loss, 0.8] }],
+    ///     best: None,
     ///     epochs: 1,
+    ///     is_complete: true,
     ///     seconds: 12.0,
     ///     settings: vec![Some(seed.into())],
     ///     is_comparable: true,
@@ -192,16 +205,26 @@ impl Comparison {
     /// assert!((spread.val_loss[1] - 0.125f64.sqrt()).abs() < 1e-12);
     /// ```
     pub fn spreads(&self) -> Vec<SeedSpread> {
-        let seed = self.settings.iter().position(|name| name == SEED);
-        let mut groups: Vec<(Vec<Option<String>>, Vec<&ComparedRun>)> = vec![];
-        for run in self.runs.iter().filter(|run| run.is_comparable && run.best().is_some()) {
-            let mut settings = run.settings.clone();
-            if let Some(seed) = seed {
-                settings[seed] = None;
+        let Some(seed) = self.settings.iter().position(|name| name == SEED) else {
+            return vec![];
+        };
+        type Key = (Vec<Option<String>>, usize);
+        let mut groups: Vec<(Key, Vec<&ComparedRun>)> = vec![];
+        for run in &self.runs {
+            if !run.is_comparable || !run.is_complete || run.best().is_none() {
+                continue;
             }
-            match groups.iter_mut().find(|(of_group, _)| *of_group == settings) {
-                Some((_, runs)) => runs.push(run),
-                None => groups.push((settings, vec![run])),
+            let mut settings = run.settings.clone();
+            settings[seed] = None;
+            let key = (settings, run.epochs);
+            match groups.iter_mut().find(|(of_group, _)| *of_group == key) {
+                Some((_, runs))
+                    if runs.iter().all(|other| other.settings[seed] != run.settings[seed]) =>
+                {
+                    runs.push(run);
+                }
+                Some(_) => {}
+                None => groups.push((key, vec![run])),
             }
         }
         groups.retain(|(_, runs)| runs.len() > 1);
@@ -230,7 +253,9 @@ impl Comparison {
     /// let run = ComparedRun {
     ///     name: "first".into(),
     ///     history: vec![],
+    ///     best: None,
     ///     epochs: 20,
+    ///     is_complete: true,
     ///     seconds: 0.0,
     ///     settings: vec![],
     ///     is_comparable: true,
@@ -304,7 +329,7 @@ impl Comparison {
             section {
                 h2 { "Results" }
                 p {
-                    "Results are from the best epoch, the one with the lowest val_loss"
+                    "Results are from the epoch of the best model"
                     @if self.is_comparable() { "; the best of all runs are marked." } @else { "." }
                     @if !self.settings.is_empty() { " Only settings that differ are shown." }
                 }
@@ -382,7 +407,9 @@ mod tests {
                     validation: [loss, 1.0 - loss],
                 })
                 .collect(),
+            best: None,
             epochs: 3,
+            is_complete: true,
             seconds: 1.25,
             is_comparable: true,
             settings: vec![(!val_losses.is_empty()).then(|| "0.1".into())],
