@@ -19,12 +19,12 @@ const MAX_DIFFERENCE: f64 = 2.0;
 /// Maximum difference of the mean accuracy of the best models if the base is computed in bfloat16.
 const BFLOAT16: f64 = 0.01;
 
-/// Trains on each device: the demo, the whole ImageNet VGG16 once, and a small base with each of `seeds` seeds on the
-/// images in `shared`.
+/// Trains on each device: the demo, the whole ImageNet VGG16 once, and a small base four times on the images in
+/// `shared`.
 ///
 /// # Errors
 /// Returns an error if test material is missing, a command fails, or the runs do not agree.
-pub(crate) fn run(root: &Path, shared: &Path, seeds: u64) -> Result<()> {
+pub(crate) fn run(root: &Path, shared: &Path) -> Result<()> {
     let pets = shared.join("pets");
     let (weights, base) = (shared.join(SMALL.0), SMALL.1);
     let runs = root.join("target/agreement");
@@ -53,18 +53,18 @@ pub(crate) fn run(root: &Path, shared: &Path, seeds: u64) -> Result<()> {
     compare("VGG16 of ImageNet", &cpu?, &libtorch?, 72.0)?;
 
     let mut means = [0.0; 2];
-    for seed in (1..=seeds).map(|seed| seed.to_string()) {
+    for seed in ["1", "2", "3", "4"] {
         let devices = [["cpu", "f32"], ["libtorch", "f32"], ["libtorch", "bf16"]];
         let [cpu, libtorch, bf16] = devices.map(|[device, precision]| {
             let run = runs.join(format!("images-{seed}-{device}-{precision}"));
-            let more = ["--epochs", "50", "--no-augment", "--seed", &seed, "--device", device];
+            let more = ["--epochs", "50", "--no-augment", "--seed", seed, "--device", device];
             let more = [&more[..], &["--precision", precision]].concat();
             program.train_on_images(&run, &more).map(|()| run)
         });
         let (cpu, bf16) = (cpu?, bf16?);
         compare(&format!("images, seed {seed}"), &cpu, &libtorch?, 72.0)?;
         for (mean, run) in means.iter_mut().zip([&cpu, &bf16]) {
-            *mean += best_of(run)?.val_accuracy / seeds as f64;
+            *mean += best_of(run)?.val_accuracy / 4.0;
         }
     }
     let [cpu, bf16] = means;

@@ -93,9 +93,6 @@ enum Chore {
     Agreement {
         /// Folder with `pets` and `weights` [default: `../shared` from the workspace root]
         dir: Option<PathBuf>,
-        /// Number of seeds
-        #[arg(long, default_value_t = 4)]
-        seeds: u64,
     },
 
     /// Compare with Keras: features, training, exports, imports
@@ -259,9 +256,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         Chore::Build { cargo_arguments } => return build::run(root, cargo_arguments),
         Chore::Parity { dir } => parity::run(root, &or_shared(root, dir, "../shared/parity"))?,
         Chore::Accuracy { dir } => accuracy::run(root, &or_shared(root, dir, "../shared"))?,
-        Chore::Agreement { dir, seeds } => {
-            agreement::run(root, &or_shared(root, dir, "../shared"), *seeds)?;
-        }
+        Chore::Agreement { dir } => agreement::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Browser { dir } => browser::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Images { dir } => images::run(root, &or_shared(root, dir, "../shared"))?,
         Chore::Keras { dir } => keras::run(root, &or_shared(root, dir, "../shared"))?,
