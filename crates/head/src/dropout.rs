@@ -6,8 +6,8 @@ use random::{AddressedRng, Purpose};
 use crate::HeadConfig;
 
 /// Returns the dropout masks of step `step` in epoch `epoch` of a run with seed `seed`, for a batch
-/// of `rows` rows with `inputs` features: one for each hidden layer, or one for the features
-/// without hidden layers. The same arguments give the same masks. Empty without dropout.
+/// of `rows` rows with `inputs` features. There is one for each hidden layer, or one for the
+/// features without hidden layers. The same arguments give the same masks. Empty without dropout.
 ///
 /// ```text
 /// mask = 0                    with probability dropout

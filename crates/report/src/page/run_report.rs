@@ -35,7 +35,7 @@ pub struct RunReport<'a> {
     pub epochs: usize,
     /// Number of the epoch that the model is from.
     pub best: usize,
-    /// What that epoch has, such as `lowest val_loss`.
+    /// Reason why that epoch is the best, such as `lowest val_loss`.
     pub monitor: &'a str,
     /// Predictions for the validation images.
     pub predictions: &'a Predictions,
