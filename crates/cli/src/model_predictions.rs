@@ -61,7 +61,8 @@ pub(crate) fn predictions_of(
     train::predictions_of(card, photos.labels().to_vec(), logits)
 }
 
-/// Returns the long help of `--threshold`. `images` names those that a rule chooses the threshold on.
+/// Returns the long help of `--threshold`. `images` names the images on which
+/// a rule chooses the threshold.
 pub(crate) fn threshold_help(images: &str, default: &str) -> String {
     format!(
         "Threshold of the second of two classes: a probability, `best-f1`, `precision=P` or `recall=R` [default: {default}]\n\nA rule chooses the threshold on {images}. `best-f1` selects the highest F1. `precision=P` selects the highest recall with at least that precision, and `recall=R` the highest precision with at least that recall."

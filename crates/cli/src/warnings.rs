@@ -12,7 +12,7 @@ const FEW: usize = 20;
 /// Maximum number of classes that a warning names.
 const NAMED: usize = 3;
 
-/// Number of epochs after the best one from which on a rising loss is no coincidence.
+/// Minimum number of epochs since the best one for a warning about a rising loss.
 const SETTLED: usize = 5;
 
 /// Factor by which a loss must rise for a warning.
@@ -21,7 +21,7 @@ const RISE: f64 = 1.5;
 /// Factor by which the training loss must rise to count as an explosion.
 const EXPLOSION: f64 = 10.0;
 
-/// Loss below which a rise is no concern.
+/// Validation loss below which a rise gives no warning.
 const FLOOR: f64 = 0.1;
 
 /// Accuracy that a run loses in an explosion.
