@@ -21,7 +21,7 @@ const RISE: f64 = 1.5;
 /// Factor by which the training loss must rise to count as an explosion.
 const EXPLOSION: f64 = 10.0;
 
-/// Validation loss below which a rise gives no warning.
+/// Minimum to which a lowest loss is raised before the comparison, so that a tiny loss may rise.
 const FLOOR: f64 = 0.1;
 
 /// Accuracy that a run loses in an explosion.
