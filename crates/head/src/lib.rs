@@ -16,4 +16,4 @@ pub use batch_norm::{BatchMoments, Normalization};
 pub use config::{Activation, HeadConfig};
 pub use dropout::dropout_masks;
 pub use flatten::flatten;
-pub use module::{Head, OtherShape, is_head_array, layer_name};
+pub use module::{FirstProduct, Head, OtherShape, is_head_array, layer_name};

@@ -52,6 +52,15 @@ pub struct Head {
     activation: Activation,
 }
 
+/// Inputs of the first dense layer of a head, and their product with its kernel.
+#[derive(Clone, Debug)]
+pub struct FirstProduct {
+    /// Inputs (N, inputs): the features, multiplied by the dropout mask if there are no hidden layers.
+    pub inputs: Tensor<2>,
+    /// Product (N, units of the layer), without the bias.
+    pub product: Tensor<2>,
+}
+
 /// Error of an array whose shape is not the expected one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{name}` has the shape {found:?}, expected {expected:?}")]
@@ -308,25 +317,78 @@ impl Head {
         features: Tensor<2>,
         masks: &[Tensor<2>],
     ) -> (Tensor<2>, BatchMoments) {
-        let (last, hidden) = self.dense.split_last().expect("a last layer");
-        let (mut values, mut moments) = (features, vec![]);
-        let dropped = |values: Tensor<2>, at: usize| match masks.get(at) {
-            Some(mask) => values * mask.clone(),
-            None => values,
+        let FirstProduct { product, .. } = self.first_product(features, masks);
+        self.forward_training_from(product, masks)
+    }
+
+    /// Computes the product of the inputs of the first dense layer and its kernel, without the bias.
+    /// [`Self::forward_training_from`] continues from it.
+    ///
+    /// # Shapes
+    ///
+    /// - features: (N, inputs)
+    /// - masks: as for [`Self::forward_training`]
+    /// - output: see [`FirstProduct`]
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use head::HeadConfig;
+    ///
+    /// let device = Device::flex();
+    /// let head = HeadConfig::default().init(3, 2, 1, &device);
+    /// let features = Tensor::<2>::from_data([[1.0f32, 2.0, 3.0]], &device);
+    /// let (logits, _) = head.forward_training(features.clone(), &[]);
+    ///
+    /// let first = head.first_product(features, &[]);
+    /// assert_eq!((first.inputs.dims(), first.product.dims()), ([1, 3], [1, 256]));
+    /// let (same, _) = head.forward_training_from(first.product, &[]);
+    /// assert_eq!(same.into_data(), logits.into_data());
+    /// ```
+    pub fn first_product(&self, features: Tensor<2>, masks: &[Tensor<2>]) -> FirstProduct {
+        // Without hidden layers, the mask is for the features.
+        let inputs = match masks.first() {
+            Some(mask) if self.dense.len() == 1 => features * mask.clone(),
+            _ => features,
         };
-        if hidden.is_empty() {
-            values = dropped(values, 0);
-        }
-        for (at, layer) in hidden.iter().enumerate() {
-            values = layer.forward(values);
-            if let Some(normalization) = self.batch_normalization.get(at) {
+        let product = inputs.clone().matmul(self.dense[0].weight.val());
+        FirstProduct { inputs, product }
+    }
+
+    /// Computes the logits of a training step from [`FirstProduct::product`], and the moments of the
+    /// batch. The kernel of the first layer is not used.
+    ///
+    /// # Shapes
+    ///
+    /// - product: (N, units of the first dense layer)
+    /// - masks, output: as for [`Self::forward_training`]
+    ///
+    /// # Examples
+    ///
+    /// See [`Self::first_product`].
+    pub fn forward_training_from(
+        &self,
+        product: Tensor<2>,
+        masks: &[Tensor<2>],
+    ) -> (Tensor<2>, BatchMoments) {
+        let bias = self.dense[0].bias.as_ref().expect("dense layers here have biases");
+        let mut values = product + bias.val().unsqueeze();
+        let mut moments = vec![];
+        for (at, layer) in self.dense.iter().enumerate().skip(1) {
+            // The rest of hidden layer `at - 1`.
+            if let Some(normalization) = self.batch_normalization.get(at - 1) {
                 let (normalized, of_batch) = normalization.forward_training(values);
                 values = normalized;
                 moments.push(of_batch);
             }
-            values = dropped(self.activate(values), at);
+            values = self.activate(values);
+            if let Some(mask) = masks.get(at - 1) {
+                values = values * mask.clone();
+            }
+            values = layer.forward(values);
         }
-        (last.forward(values), BatchMoments(moments))
+        (values, BatchMoments(moments))
     }
 
     /// Moves the averages of each batch normalization toward the moments of a batch.

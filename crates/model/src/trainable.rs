@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use formats::{Array, Arrays};
-use head::{BatchMoments, Head, HeadConfig, OtherShape, flatten};
+use head::{BatchMoments, FirstProduct, Head, HeadConfig, OtherShape, flatten};
 use vgg::{Vgg, VggConfig, VggError, check_finite};
 
 /// Trainable layers as one module. Parameter paths end in the name of the layer: `unfrozen.block5_conv1.weight`,
@@ -234,6 +234,30 @@ impl TrainableLayers {
     ) -> (Tensor<2>, BatchMoments) {
         let features = self.scaled(self.unfrozen_output(features));
         self.head.forward_training(features, masks)
+    }
+
+    /// Computes the first product of the head, see [`Head::first_product`]. Returns `None` if layers
+    /// of the base are unfrozen, whose output is the input of the head.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use model::{HeadConfig, TrainableLayers};
+    ///
+    /// let device = Device::flex();
+    /// let head = HeadConfig { hidden_units: vec![8], ..HeadConfig::default() };
+    /// let layers = TrainableLayers::from_head(head.init(64, 3, 1, &device), 64);
+    /// let layers = layers.with_feature_scale(2.0);
+    /// let first = layers.first_product(Tensor::ones([4, 64], &device), &[]).expect("a frozen base");
+    /// assert_eq!(first.inputs.mean().into_scalar::<f32>(), 0.5);
+    /// assert_eq!(first.product.dims(), [4, 8]);
+    /// ```
+    pub fn first_product(&self, features: Tensor<2>, masks: &[Tensor<2>]) -> Option<FirstProduct> {
+        match self.unfrozen {
+            Some(_) => None,
+            None => Some(self.head.first_product(self.scaled(features), masks)),
+        }
     }
 
     /// Moves the averages of the head's batch normalization toward the moments of a batch.

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::ParameterState;
+use crate::gradients::Gradient;
 use crate::parameter_state::{is_in_memory, update_in_memory};
 
 /// Settings of Adam (D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", 2014). The defaults and the
@@ -57,7 +58,7 @@ impl Adam {
     pub(crate) fn step<const D: usize>(
         &self,
         parameter: Tensor<D>,
-        gradient: Tensor<D>,
+        gradient: Gradient<D>,
         state: ParameterState,
         iteration: u64,
     ) -> (Tensor<D>, ParameterState) {
@@ -85,7 +86,7 @@ impl Adam {
             })
         } else {
             let shape = parameter.shape();
-            let gradient = gradient.reshape([shape.num_elements()]);
+            let gradient = gradient.into_tensor().reshape([shape.num_elements()]);
             let toward =
                 |old: Tensor<1>, new: Tensor<1>, share: f64| old.clone() + (new - old) * share;
             let momentum = toward(momentum, gradient.clone(), new_1);

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use formats::{Array, Arrays};
 
-use crate::{OptimizerStateError, ParameterState, ParameterUpdate};
+use crate::{OptimizerStateError, ParameterGradients, ParameterState, ParameterUpdate};
 
 /// Optimizer with the state of every parameter of a module. [`RmsProp`](crate::RmsProp), [`Adam`](crate::Adam) and
 /// [`Sgd`](crate::Sgd) have the formulas of a step.
@@ -79,15 +79,16 @@ impl Optimizer {
         Self { slots: visitor.slots, iteration: 0, rate_factor: 1.0 }
     }
 
-    /// Returns `module` after a step against `gradients`. Parameters that require no gradient do not change.
+    /// Returns `module` after a step against gradients, from Burn's `loss.backward()` or from
+    /// [`ForwardPass::backward`](crate::ForwardPass::backward). Parameters that require no gradient do not change.
     ///
     /// # Panics
     ///
     /// Panics if the optimizer was created for another module, or if the loss does not depend on one of the parameters.
     #[must_use]
-    pub fn step<M: Module>(&mut self, module: M, gradients: Gradients) -> M {
+    pub fn step<M: Module>(&mut self, module: M, gradients: impl Into<ParameterGradients>) -> M {
         self.iteration += 1;
-        module.map(&mut Step { optimizer: self, gradients, path: vec![] })
+        module.map(&mut Step { optimizer: self, gradients: gradients.into(), path: vec![] })
     }
 
     /// Returns the state as arrays, by names such as `dense/kernel/velocity`.
@@ -239,7 +240,7 @@ impl<U: Fn(&str) -> ParameterUpdate> ModuleVisitor for NewSlots<U> {
 
 struct Step<'a> {
     optimizer: &'a mut Optimizer,
-    gradients: Gradients,
+    gradients: ParameterGradients,
     path: Vec<String>,
 }
 
@@ -258,7 +259,7 @@ impl ModuleMapper for Step<'_> {
             if !value.is_require_grad() {
                 return value;
             }
-            let gradient = value.grad_remove(&mut self.gradients);
+            let gradient = self.gradients.remove(&name, &value);
             let gradient = gradient.unwrap_or_else(|| panic!("`{name}` has no gradient"));
             let Optimizer { slots, iteration, rate_factor } = &mut *self.optimizer;
             let slot = slots.remove(&name);

@@ -3,6 +3,8 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 
+use crate::gradients::Gradient;
+
 /// State of a parameter, flattened. Each update rule uses some of its parts.
 #[derive(Clone, Debug, Default)]
 pub struct ParameterState {
@@ -44,25 +46,25 @@ pub(crate) fn is_in_memory(device: &Device) -> bool {
 /// gets equal parts of the parameter, the gradient and each state.
 pub(crate) fn update_in_memory<const D: usize, const N: usize>(
     parameter: Tensor<D>,
-    gradient: Tensor<D>,
+    gradient: Gradient<D>,
     states: [Tensor<1>; N],
     update: impl Fn(&mut [f32], &[f32], [&mut [f32]; N]) + Sync,
 ) -> (Tensor<D>, [Tensor<1>; N]) {
     /// Number of values that a thread processes at a time.
-    const SHARE: usize = 1 << 15;
+    const PART: usize = 1 << 15;
     let device = parameter.device();
-    let (mut parameter, gradient) = (parameter.into_data(), gradient.into_data());
+    let (mut parameter, gradient) = (parameter.into_data(), gradient.in_memory());
     let mut states = states.map(Tensor::into_data);
-    let mut of_states = states.each_mut().map(|state| floats(state).chunks_mut(SHARE));
-    let gradients = gradient.as_slice::<f32>().expect("32-bit floats").chunks(SHARE);
-    let parts =
-        floats(&mut parameter).chunks_mut(SHARE).zip(gradients).map(|(parameter, gradient)| {
-            let states = of_states.each_mut().map(|state| state.next().expect("as many values"));
-            (parameter, gradient, states)
-        });
+    let len = gradient.part_len(PART);
+    let mut of_states = states.each_mut().map(|state| floats(state).chunks_mut(len));
+    let parts = floats(&mut parameter).chunks_mut(len).map(|parameter| {
+        let states = of_states.each_mut().map(|state| state.next().expect("as many values"));
+        (parameter, states)
+    });
     let parts: Vec<_> = parts.collect();
-    parts.into_par_iter().for_each(|(parameter, gradient, states)| {
-        update(parameter, gradient, states);
+    parts.into_par_iter().enumerate().for_each(|(at, (parameter, states))| {
+        let start = at * len;
+        update(parameter, &gradient.part(start..start + parameter.len()), states);
     });
     let states = states.map(|state| Tensor::from_data(state, &device));
     (Tensor::from_data(parameter, &device), states)

@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use crate::gradients::Gradient;
 use crate::{Adam, ParameterState, RmsProp, Sgd};
 
 /// Rule by which an optimizer updates a parameter.
@@ -86,23 +87,22 @@ impl ParameterUpdate {
     pub(crate) fn step<const D: usize>(
         &self,
         mut parameter: Tensor<D>,
-        mut gradient: Tensor<D>,
+        mut gradient: Gradient<D>,
         state: ParameterState,
         iteration: u64,
         factor: f64,
     ) -> (Tensor<D>, ParameterState) {
         if let Some(most) = self.clip_norm {
-            let norm = norm(&gradient);
-            if norm > most {
-                gradient = gradient * (most / norm);
-            }
+            let whole = gradient.into_tensor();
+            let norm = norm(&whole);
+            gradient = if norm > most { whole * (most / norm) } else { whole }.into();
         }
         let rule = self.rule.scaled(factor);
         if self.weight_decay > 0.0 {
             parameter = parameter.clone() - parameter * (self.weight_decay * rule.learning_rate());
         }
         match rule {
-            UpdateRule::RmsProp(rule) => rule.step(parameter, gradient, state),
+            UpdateRule::RmsProp(rule) => rule.step_by(parameter, gradient, state),
             UpdateRule::Adam(rule) => rule.step(parameter, gradient, state, iteration),
             UpdateRule::Sgd(rule) => rule.step(parameter, gradient, state),
         }
@@ -172,7 +172,7 @@ mod tests {
                 let norm = values.iter().map(|value| value * value).sum::<f64>().sqrt();
                 assert_eq!(norm > 300.0, iteration == 2);
                 values.iter_mut().for_each(|value| *value *= (300.0 / norm).min(1.0));
-                (parameter, state) = update.step(parameter, gradient, state, iteration, 0.5);
+                (parameter, state) = update.step(parameter, gradient.into(), state, iteration, 0.5);
                 let rate = rule.learning_rate() * 0.5;
                 for (at, gradient) in values.into_iter().enumerate() {
                     expected[at] -= expected[at] * 0.01 * rate;

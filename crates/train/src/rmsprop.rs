@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::ParameterState;
+use crate::gradients::Gradient;
 use crate::parameter_state::{is_in_memory, update_in_memory};
 
 /// Settings of RMSprop (G. Hinton, "Neural Networks for Machine Learning", lecture 6e, 2012). The defaults and the
@@ -92,6 +93,16 @@ impl RmsProp {
         gradient: Tensor<D>,
         slot: ParameterState,
     ) -> (Tensor<D>, ParameterState) {
+        self.step_by(parameter, gradient.into(), slot)
+    }
+
+    /// Does a step against a gradient that may be a product.
+    pub(crate) fn step_by<const D: usize>(
+        &self,
+        parameter: Tensor<D>,
+        gradient: Gradient<D>,
+        slot: ParameterState,
+    ) -> (Tensor<D>, ParameterState) {
         let ParameterState { velocity, momentum, mean } = slot;
         let velocity = velocity.expect("RMSprop has a velocity");
         if momentum.is_none() && mean.is_none() && is_in_memory(&parameter.device()) {
@@ -99,7 +110,7 @@ impl RmsProp {
         }
         let shape = parameter.shape();
         let elements = shape.num_elements();
-        let gradient = gradient.reshape([elements]);
+        let gradient = gradient.into_tensor().reshape([elements]);
         let toward = |old: Tensor<1>, new: Tensor<1>| old * self.rho + new * (1.0 - self.rho);
 
         let velocity = toward(velocity, gradient.clone().square());
@@ -122,7 +133,7 @@ impl RmsProp {
     fn step_in_memory<const D: usize>(
         &self,
         parameter: Tensor<D>,
-        gradient: Tensor<D>,
+        gradient: Gradient<D>,
         velocity: Tensor<1>,
     ) -> (Tensor<D>, ParameterState) {
         let [rho, new, rate, epsilon] =

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::ParameterState;
+use crate::gradients::Gradient;
 use crate::parameter_state::{is_in_memory, update_in_memory};
 
 /// Settings of stochastic gradient descent. The defaults and the formula match `keras.optimizers.SGD`:
@@ -51,11 +52,11 @@ impl Sgd {
     pub(crate) fn step<const D: usize>(
         &self,
         parameter: Tensor<D>,
-        gradient: Tensor<D>,
+        gradient: Gradient<D>,
         state: ParameterState,
     ) -> (Tensor<D>, ParameterState) {
         let Some(sum) = state.momentum else {
-            return (parameter - gradient * self.learning_rate, state);
+            return (parameter - gradient.into_tensor() * self.learning_rate, state);
         };
         let (parameter, [sum]) = if is_in_memory(&parameter.device()) {
             let [rate, factor] = [self.learning_rate, self.momentum].map(|value| value as f32);
@@ -69,7 +70,7 @@ impl Sgd {
             })
         } else {
             let shape = parameter.shape();
-            let step = gradient.reshape([shape.num_elements()]) * self.learning_rate;
+            let step = gradient.into_tensor().reshape([shape.num_elements()]) * self.learning_rate;
             let sum = sum * self.momentum - step.clone();
             let change = match self.nesterov {
                 true => sum.clone() * self.momentum - step,

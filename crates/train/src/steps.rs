@@ -8,7 +8,7 @@ use head::{HeadConfig, dropout_masks};
 use crate::batch::Batch;
 use crate::checkpoint::Checkpoint;
 use crate::evaluate::{BatchLoss, correct_of, evaluate_with, rows, scalar};
-use crate::{OptimizerConfig, RunningMean, TrainConfig, TrainingState};
+use crate::{ForwardPass, OptimizerConfig, RunningMean, TrainConfig, TrainingState};
 
 /// Threshold of the probability of the second of two classes (Keras: `accuracy`).
 pub(crate) const THRESHOLD: f32 = 0.5;
@@ -58,16 +58,17 @@ pub(crate) fn step(
     let labels: Vec<usize> = batch.items.iter().map(|&at| settings.labels[at]).collect();
 
     let features = rows(batch.features, count, device);
-    let (logits, moments) = trainable.forward_training(features, &masks);
-    let loss = settings.loss.of(logits.clone(), &labels);
+    let pass = ForwardPass::new(&trainable, features, &masks);
+    let loss = settings.loss.of(pass.logits.clone(), &labels);
     let mean_loss = scalar(&loss);
     if !mean_loss.is_finite() {
         return Err(Diverged { epoch, step });
     }
-    let correct = correct_of(&trainable, logits.inner(), &labels, THRESHOLD);
+    let correct = correct_of(&trainable, pass.logits.clone().inner(), &labels, THRESHOLD);
     let iteration = state.epoch * settings.steps + state.step;
     optimizer.set_progress(iteration as u64, settings.rate_factor(&state));
-    trainable = optimizer.step(trainable, loss.backward()).with_moments(moments);
+    let moments = pass.moments.clone();
+    trainable = optimizer.step(trainable, pass.backward(&loss)).with_moments(moments);
 
     state.running.add(mean_loss, correct, count);
     state.step = step;

@@ -12,8 +12,8 @@ use model::TrainableLayers;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use train::{
-    Evaluated, Optimizer, RmsProp, RunningMean, binary_cross_entropy, clipped_binary_cross_entropy,
-    count_correct, evaluate, is_accurate,
+    Evaluated, ForwardPass, Optimizer, RmsProp, RunningMean, binary_cross_entropy,
+    clipped_binary_cross_entropy, count_correct, evaluate, is_accurate,
 };
 use vgg::VggConfig;
 
@@ -116,12 +116,12 @@ fn parity_of_a_training_history() {
             let batch = rows(&features[at * inputs..(at + 32) * inputs], inputs);
             let labels = &labels[at..at + 32];
             let ones: Vec<f32> = labels.iter().map(|&label| label as f32).collect();
-            let logits = trainable.forward(batch);
-            let loss = binary_cross_entropy(logits.clone(), rows(&ones, 1));
-            let probabilities = trainable.probabilities(logits.inner()).into_data();
+            let pass = ForwardPass::new(&trainable, batch, &[]);
+            let loss = binary_cross_entropy(pass.logits.clone(), rows(&ones, 1));
+            let probabilities = trainable.probabilities(pass.logits.clone().inner()).into_data();
             let value = floats(&loss.to_data())[0].into();
             mean.add(value, count_correct(floats(&probabilities), labels, 0.5), 32);
-            trainable = optimizer.step(trainable, loss.backward());
+            trainable = optimizer.step(trainable, pass.backward(&loss));
         }
         let mut on_validation = RunningMean::default();
         let still = trainable.clone().valid();

@@ -13,7 +13,10 @@ use std::time::Instant;
 use burn::tensor::{Device, Tensor, TensorData};
 use burn_std::config::{BurnConfig, RuntimeConfig};
 use head::{HeadConfig, dropout_masks};
-use train::{Optimizer, RmsProp, RunningMean, binary_cross_entropy, count_correct};
+use train::{
+    ForwardPass, Optimizer, RmsProp, RunningMean, TrainableLayers, binary_cross_entropy,
+    count_correct,
+};
 use vgg::VggConfig;
 
 const BATCH: usize = 32;
@@ -24,8 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let device = Device::flex().autodiff();
     let config = HeadConfig::default();
     let inputs = VggConfig::default().output_count()?;
-    let mut head = config.init(inputs, 2, 0, &device);
-    let mut optimizer = Optimizer::new(|_| RmsProp::default(), &head);
+    let mut layers = TrainableLayers::from_head(config.init(inputs, 2, 0, &device), inputs);
+    let mut optimizer = Optimizer::new(|_| RmsProp::default(), &layers);
     // The base returns a batch as plain values.
     let features: Vec<f32> =
         (0..BATCH * inputs).map(|at| (at * 7919 % 256) as f32 / 64.0).collect();
@@ -42,14 +45,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         for step in 0..steps {
             let masks = dropout_masks(&config, inputs, 0, round as u64, step as u64, BATCH);
             let masks: Vec<Tensor<2>> = masks.into_iter().map(rows).collect();
-            let (logits, _) = head.forward_training(rows(features.clone()), &masks);
-            let loss = binary_cross_entropy(logits.clone(), rows(labels.clone()));
+            let pass = ForwardPass::new(&layers, rows(features.clone()), &masks);
+            let loss = binary_cross_entropy(pass.logits.clone(), rows(labels.clone()));
             // The training loop also computes loss and accuracy in every step.
             let shown: f32 = loss.clone().into_scalar();
-            let probabilities = head.probabilities(logits.inner()).into_data();
+            let probabilities = layers.probabilities(pass.logits.clone().inner()).into_data();
             let probabilities = probabilities.as_slice::<f32>()?;
             mean.add(shown.into(), count_correct(probabilities, &classes, 0.5), BATCH);
-            head = optimizer.step(head, loss.backward());
+            layers = optimizer.step(layers, pass.backward(&loss));
         }
         writeln!(stdout(), "{}", start.elapsed().as_secs_f64())?;
         stdout().flush()?;
