@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use burn::tensor::Device;
 use formats::{
@@ -23,7 +25,13 @@ const OPTIMIZER: &str = "optimizer.safetensors";
 const DIGESTS: &str = "digests.json";
 
 /// Files whose digests are in [`DIGESTS`], sorted.
-const FILES: [&str; 4] = ["model.json", "model.safetensors", OPTIMIZER, STATE];
+const FILES: [&str; 4] = [MODEL_FILES[0], MODEL_FILES[1], OPTIMIZER, STATE];
+
+/// Files of a bundle.
+const MODEL_FILES: [&str; 2] = ["model.json", "model.safetensors"];
+
+/// SHA-256 of files in hexadecimal, by file name.
+type Digests = BTreeMap<&'static str, String>;
 
 /// State of a run after a step: trainable layers, optimizer and counters.
 pub(crate) struct Checkpoint {
@@ -148,21 +156,35 @@ impl SavedCheckpoint {
 impl Checkpoint {
     /// Writes the checkpoint to `last` and moves the old one to `previous`.
     pub(crate) fn save(&self, run: &RunDirectory, card: &ModelCard) -> Result<(), TrainError> {
-        let optimizer = self.optimizer.to_arrays();
-        if let Some((name, _)) = optimizer.iter().find(|(_, array)| !array.is_finite()) {
-            return Err(non_finite(run, &self.state, name.clone()));
-        }
         replace_folder_with_backup(&run.last(), &run.previous(), |folder| {
-            save_model(run, &self.state, folder, card, &self.trainable)?;
-            write_safetensors(folder.join(OPTIMIZER), &optimizer)?;
+            // Both files are as large as the head, so that each is copied, written and hashed by a thread.
+            let (optimizer, model) = thread::scope(|scope| {
+                let optimizer = scope.spawn(|| self.save_optimizer(run, folder));
+                let model = save_model(run, &self.state, folder, card, &self.trainable)
+                    .and_then(|()| Ok(digests(folder, &MODEL_FILES)?));
+                (optimizer.join().unwrap_or_else(|panic| resume_unwind(panic)), model)
+            });
+            let mut digests_of_all = optimizer?;
+            digests_of_all.extend(model?);
             let state = serde_json::to_vec_pretty(&self.state).expect("a state is plain data");
             write_atomic(folder.join(STATE), &state)?;
-            let digests = digests(folder)?;
-            let digests = serde_json::to_vec_pretty(&digests).expect("digests are plain data");
+            digests_of_all.extend(digests(folder, &[STATE])?);
+            let digests =
+                serde_json::to_vec_pretty(&digests_of_all).expect("digests are plain data");
             write_atomic(folder.join(DIGESTS), &digests)?;
             tracing::debug!(epoch = self.state.epoch, step = self.state.step, "checkpoint");
             Ok(())
         })
+    }
+
+    /// Writes the state of the optimizer into `folder`, and returns the digest of the file by its name.
+    fn save_optimizer(&self, run: &RunDirectory, folder: &Path) -> Result<Digests, TrainError> {
+        let optimizer = self.optimizer.to_arrays();
+        if let Some((name, _)) = optimizer.iter().find(|(_, array)| !array.is_finite()) {
+            return Err(non_finite(run, &self.state, name.clone()));
+        }
+        write_safetensors(folder.join(OPTIMIZER), &optimizer)?;
+        Ok(digests(folder, &[OPTIMIZER])?)
     }
 }
 
@@ -192,10 +214,10 @@ fn checkpoint_fault(path: &Path, fault: String) -> TrainError {
     TrainError::Checkpoint { path: path.to_owned(), fault }
 }
 
-/// Returns the SHA-256 of each of [`FILES`] in a folder, by file name.
-fn digests(folder: &Path) -> Result<BTreeMap<&'static str, String>, FormatError> {
-    let digest = |name| Ok((name, hex(Sha256::digest(read_regular(folder.join(name))?))));
-    FILES.into_iter().map(digest).collect()
+/// Returns the SHA-256 of some files in a folder, by file name.
+fn digests(folder: &Path, files: &[&'static str]) -> Result<Digests, FormatError> {
+    let digest = |&name| Ok((name, hex(Sha256::digest(read_regular(folder.join(name))?))));
+    files.iter().map(digest).collect()
 }
 
 /// Writes a model into `folder`. Returns [`TrainError::NonFinite`] if training has diverged.
