@@ -68,9 +68,9 @@ pub(crate) fn event_json(event: &TrainingEvent) -> Option<Value> {
             "loss": loss,
             "accuracy": accuracy,
         }),
-        TrainingEvent::Epoch { metrics, seconds, learning_rate, best } => {
+        TrainingEvent::Epoch { metrics, seconds, learning_rate, val_auc, best } => {
             let Metrics { epoch, loss, accuracy, val_loss, val_accuracy } = metrics;
-            json!({
+            let mut event = json!({
                 "event": "epoch",
                 "epoch": epoch,
                 "loss": loss,
@@ -80,7 +80,11 @@ pub(crate) fn event_json(event: &TrainingEvent) -> Option<Value> {
                 "seconds": seconds,
                 "learning_rate": learning_rate,
                 "best": best,
-            })
+            });
+            if let Some(auc) = val_auc {
+                event["val_auc"] = json!(auc);
+            }
+            event
         }
         TrainingEvent::PreviousCheckpoint { fault, epochs } => {
             json!({"event": "older_state", "fault": fault, "epochs": epochs})

@@ -64,7 +64,7 @@ impl Progress {
             TrainingEvent::Step { epoch, step, steps, loss, accuracy } => {
                 self.show_step(*epoch, *step, *steps, *loss, *accuracy)?;
             }
-            TrainingEvent::Epoch { metrics, seconds, learning_rate, best } => {
+            TrainingEvent::Epoch { metrics, seconds, learning_rate, val_auc, best } => {
                 self.bar.clear();
                 let Metrics { epoch, loss, accuracy, val_loss, val_accuracy } = metrics;
                 let rate = if self.shows_rate {
@@ -72,12 +72,13 @@ impl Progress {
                 } else {
                     String::new()
                 };
+                let auc = val_auc.map(|auc| format!(" - val_auc: {auc:.4}")).unwrap_or_default();
                 let training = format!(
                     "Epoch {epoch}/{} - {seconds:.1}s - loss: {loss:.4} - accuracy: {accuracy:.4}",
                     self.train.epochs
                 );
                 let validation = format!(
-                    "val_loss: {val_loss:.4} - val_accuracy: {val_accuracy:.4}{rate}{}",
+                    "val_loss: {val_loss:.4} - val_accuracy: {val_accuracy:.4}{auc}{rate}{}",
                     if *best { " - best" } else { "" }
                 );
                 let one_line = format!("{training} - {validation}");

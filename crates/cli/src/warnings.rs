@@ -172,7 +172,7 @@ mod tests {
     fn history(epochs: &[[f64; 4]]) -> Vec<EpochRecord> {
         let record = |(epoch, &[loss, accuracy, val_loss, val_accuracy]): (usize, &[f64; 4])| {
             let metrics = Metrics { epoch, loss, accuracy, val_loss, val_accuracy };
-            EpochRecord { metrics, seconds: 1.0, learning_rate: 1e-3 }
+            EpochRecord { metrics, seconds: 1.0, learning_rate: 1e-3, val_auc: None }
         };
         (1..).zip(epochs).map(record).collect()
     }

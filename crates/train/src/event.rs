@@ -39,7 +39,13 @@ pub enum ImageSet {
 ///
 /// # let (loss, accuracy) = (0.3, 0.9);
 /// let metrics = train::Metrics { epoch: 3, loss, accuracy, val_loss: 0.25, val_accuracy: 0.95 };
-/// let epoch = TrainingEvent::Epoch { metrics, seconds: 1.5, learning_rate: 1e-3, best: true };
+/// let epoch = TrainingEvent::Epoch {
+///     metrics,
+///     seconds: 1.5,
+///     learning_rate: 1e-3,
+///     val_auc: None,
+///     best: true,
+/// };
 /// assert_eq!(line(&epoch).as_deref(), Some("epoch 3: val_loss 0.250, best so far"));
 /// ```
 #[doc(alias = "Callback")]
@@ -93,6 +99,8 @@ pub enum TrainingEvent {
         seconds: f64,
         /// Learning rate of the head in this epoch.
         learning_rate: f64,
+        /// Area under the ROC curve of the validation images, if it is monitored.
+        val_auc: Option<f64>,
         /// True if the epoch is the best so far, so that the model was saved to `best`.
         best: bool,
     },

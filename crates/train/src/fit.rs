@@ -171,7 +171,7 @@ fn run_from(
     let epochs = match outcome {
         TrainingOutcome::Complete { epochs, .. } | TrainingOutcome::Stopped { epochs } => epochs,
     };
-    let history = History::open(job.run, epochs)?.records(job.run)?;
+    let history = History::open(job.run, epochs)?.into_records();
     let best = (epochs > 0).then(|| load_bundle(job.run.best(), &job.device.clone().inner()));
     let best = best.transpose()?.map(|(card, layers)| TrainedModel { card, layers });
     let initial = match outcome {

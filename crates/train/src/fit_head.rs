@@ -154,10 +154,10 @@ pub fn fit_head(
         }
         let learning_rate = state.learning_rate(&train, &job.optimizer, steps);
         let seconds = started.elapsed().as_secs_f64();
-        history.push(EpochRecord { metrics, seconds, learning_rate });
+        history.push(EpochRecord { metrics, seconds, learning_rate, val_auc });
         let state = state.after_epoch(&of_epoch, &train);
         checkpoint = Checkpoint { trainable, optimizer, state };
-        on_event(TrainingEvent::Epoch { metrics, seconds, learning_rate, best });
+        on_event(TrainingEvent::Epoch { metrics, seconds, learning_rate, val_auc, best });
     }
     let best = checkpoint.state.best.expect("at least one epoch is complete");
     Ok(TrainedHead { head: best_head.expect("the head of the best epoch"), best, history })

@@ -10,9 +10,12 @@ use crate::{RunDirectory, TrainError};
 
 const HEADER: &str = "epoch,loss,accuracy,val_loss,val_accuracy,seconds,learning_rate";
 
+/// Last column, in runs that monitor the AUC.
+const AUC: &str = "val_auc";
+
 /// Rows of `history.csv`, in memory and on disk.
 pub(crate) struct History {
-    rows: Vec<String>,
+    records: Vec<EpochRecord>,
 }
 
 impl History {
@@ -24,54 +27,77 @@ impl History {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(TrainError::io(&path, error)),
         };
-        let rows: Vec<String> = text.lines().skip(1).take(epochs).map(String::from).collect();
-        if rows.len() < epochs {
-            let fault = format!("has {} rows, expected {epochs}", rows.len());
-            return Err(TrainError::Checkpoint { path, fault });
-        }
-        let history = Self { rows };
-        history.records(run)?;
-        Ok(history)
-    }
-
-    /// Returns the metrics of every epoch, as the file has them.
-    pub(crate) fn records(&self, run: &RunDirectory) -> Result<Vec<EpochRecord>, TrainError> {
-        let record = |row: &String| {
+        let record = |row: &str| {
             record_of(row).ok_or_else(|| {
                 let fault = format!("has the row `{row}`, expected an epoch and 6 numbers");
-                TrainError::Checkpoint { path: run.history(), fault }
+                TrainError::Checkpoint { path: path.clone(), fault }
             })
         };
-        self.rows.iter().map(record).collect()
+        let records: Vec<EpochRecord> =
+            text.lines().skip(1).take(epochs).map(record).collect::<Result<_, _>>()?;
+        if records.len() < epochs {
+            let fault = format!("has {} rows, expected {epochs}", records.len());
+            return Err(TrainError::Checkpoint { path, fault });
+        }
+        Ok(Self { records })
+    }
+
+    /// Returns the metrics of every epoch.
+    pub(crate) fn into_records(self) -> Vec<EpochRecord> {
+        self.records
     }
 
     /// Appends a row and writes the file.
     pub(crate) fn push(
         &mut self,
         run: &RunDirectory,
-        record: &EpochRecord,
+        record: EpochRecord,
     ) -> Result<(), TrainError> {
-        let EpochRecord { metrics, seconds, learning_rate } = record;
-        let Metrics { epoch, loss, accuracy, val_loss, val_accuracy } = metrics;
-        self.rows.push(format!(
-            "{epoch},{loss},{accuracy},{val_loss},{val_accuracy},{seconds:.3},{learning_rate}"
-        ));
-        let text = format!("{HEADER}\n{}\n", self.rows.join("\n"));
-        Ok(write_atomic(run.history(), text.as_bytes())?)
+        self.records.push(record);
+        Ok(write_atomic(run.history(), self.text().as_bytes())?)
+    }
+
+    fn text(&self) -> String {
+        let has_auc = self.records.iter().any(|record| record.val_auc.is_some());
+        let mut text = HEADER.to_owned();
+        if has_auc {
+            text += &format!(",{AUC}");
+        }
+        text.push('\n');
+        for EpochRecord { metrics, seconds, learning_rate, val_auc } in &self.records {
+            let Metrics { epoch, loss, accuracy, val_loss, val_accuracy } = metrics;
+            text += &format!(
+                "{epoch},{loss},{accuracy},{val_loss},{val_accuracy},{seconds:.3},{learning_rate}"
+            );
+            if has_auc {
+                // Earlier versions did not record it.
+                text += &format!(",{}", val_auc.map(|auc| auc.to_string()).unwrap_or_default());
+            }
+            text.push('\n');
+        }
+        text
     }
 }
 
 /// Parses a row.
 fn record_of(row: &str) -> Option<EpochRecord> {
-    let (epoch, numbers) = row.split_once(',')?;
-    let numbers: Vec<f64> = numbers.split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
-    let &[loss, accuracy, val_loss, val_accuracy, seconds, learning_rate] = numbers.as_slice()
-    else {
-        return None;
+    let values: Vec<&str> = row.split(',').collect();
+    let (&[epoch, loss, accuracy, val_loss, val_accuracy, seconds, rate], rest) =
+        values.split_first_chunk()?;
+    let number = |text: &str| text.parse::<f64>().ok();
+    let val_auc = match rest {
+        [] | [""] => None,
+        [auc] => Some(number(auc)?),
+        _ => return None,
     };
-    let epoch = epoch.parse().ok()?;
-    let metrics = Metrics { epoch, loss, accuracy, val_loss, val_accuracy };
-    Some(EpochRecord { metrics, seconds, learning_rate })
+    let metrics = Metrics {
+        epoch: epoch.parse().ok()?,
+        loss: number(loss)?,
+        accuracy: number(accuracy)?,
+        val_loss: number(val_loss)?,
+        val_accuracy: number(val_accuracy)?,
+    };
+    Some(EpochRecord { metrics, seconds: number(seconds)?, learning_rate: number(rate)?, val_auc })
 }
 
 #[cfg(test)]
@@ -82,11 +108,23 @@ mod tests {
     fn row_of_a_history_is_parsed_or_refused() {
         let metrics =
             Metrics { epoch: 3, loss: 0.1, accuracy: 0.5, val_loss: 1.0 / 3.0, val_accuracy: 1.0 };
-        let record = EpochRecord { metrics, seconds: 2.5, learning_rate: 1e-5 };
+        let record = EpochRecord { metrics, seconds: 2.5, learning_rate: 1e-5, val_auc: None };
         let row = "3,0.1,0.5,0.3333333333333333,1,2.500,0.00001";
         assert_eq!(record_of(row), Some(record));
+        assert_eq!(record_of(&format!("{row},")), Some(record));
+        let with_auc = EpochRecord { val_auc: Some(0.75), ..record };
+        assert_eq!(record_of(&format!("{row},0.75")), Some(with_auc));
         for row in ["", "3,0.1,0.5,0.3,1,2.5", "3,0.1,0.5,0.3,1,2.5,x", "x,0,0,0,0,0,0"] {
             assert_eq!(record_of(row), None, "{row}");
         }
+        for rest in [",x", ",0.5,", ",0.5,0.5"] {
+            assert_eq!(record_of(&format!("{row}{rest}")), None, "{rest}");
+        }
+
+        // A run that began before the AUC was recorded.
+        let mut history = History { records: vec![record] };
+        assert_eq!(history.text(), format!("{HEADER}\n{row}\n"));
+        history.records.push(with_auc);
+        assert_eq!(history.text(), format!("{HEADER},val_auc\n{row},\n{row},0.75\n"));
     }
 }

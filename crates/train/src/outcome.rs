@@ -33,6 +33,8 @@ pub struct EpochRecord {
     pub seconds: f64,
     /// Learning rate of the head.
     pub learning_rate: f64,
+    /// Area under the ROC curve of the validation images, if it is monitored.
+    pub val_auc: Option<f64>,
 }
 
 /// Trained layers with their model card.

@@ -31,7 +31,12 @@ impl TensorBoard {
     }
 
     /// Appends the metrics of an epoch.
-    pub(crate) fn push(&mut self, metrics: &Metrics, learning_rate: f64) -> Result<(), TrainError> {
+    pub(crate) fn push(
+        &mut self,
+        metrics: &Metrics,
+        learning_rate: f64,
+        val_auc: Option<f64>,
+    ) -> Result<(), TrainError> {
         let Metrics { epoch, loss, accuracy, val_loss, val_accuracy } = *metrics;
         let (time, step) = (now(), epoch as u64);
         let [training, validation] =
@@ -40,6 +45,8 @@ impl TensorBoard {
             });
         let rate = ("epoch_learning_rate", learning_rate as f32);
         self.training.append(time, step, &[&training[..], &[rate]].concat())?;
+        let auc = val_auc.map(|auc| ("epoch_auc", auc as f32));
+        let validation: Vec<_> = validation.into_iter().chain(auc).collect();
         Ok(self.validation.append(time, step, &validation)?)
     }
 }

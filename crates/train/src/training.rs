@@ -172,9 +172,9 @@ impl<'a> Training<'a> {
         }
         let seconds = state.seconds + started.elapsed().as_secs_f64();
         let learning_rate = state.learning_rate(&config.train, &config.optimizer, self.steps);
-        self.history.push(run, &EpochRecord { metrics, seconds, learning_rate })?;
+        self.history.push(run, EpochRecord { metrics, seconds, learning_rate, val_auc })?;
         if let Some(curves) = &mut self.curves {
-            curves.push(&metrics, learning_rate)?;
+            curves.push(&metrics, learning_rate, val_auc)?;
         }
         let state = state.after_epoch(&of_epoch, &config.train);
         let checkpoint = Checkpoint { trainable, optimizer, state };
@@ -187,7 +187,7 @@ impl<'a> Training<'a> {
             error => error,
         })?;
         tracing::info!(epoch, val_loss, val_accuracy, seconds, learning_rate, best, "epoch");
-        on_event(TrainingEvent::Epoch { metrics, seconds, learning_rate, best });
+        on_event(TrainingEvent::Epoch { metrics, seconds, learning_rate, val_auc, best });
         Ok(checkpoint)
     }
 

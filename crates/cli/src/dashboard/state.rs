@@ -20,6 +20,8 @@ pub(crate) struct DashboardState {
     pub(super) epochs: Vec<Epoch>,
     /// Points of the step curves: position in epochs, and the epoch's mean loss and accuracy up to that step.
     pub(super) steps: Vec<[f64; 3]>,
+    /// Last epoch after which the model was saved.
+    saved: Option<usize>,
     pace: Option<(Work, RateMeter)>,
     pub(super) speed: Option<Speed>,
 }
@@ -58,7 +60,7 @@ impl DashboardState {
         epochs: Vec<Epoch>,
     ) -> Self {
         let (stage, steps) = (Stage::Beginning, vec![]);
-        Self { names, train, images, stage, epochs, steps, pace: None, speed: None }
+        Self { names, train, images, stage, epochs, steps, saved: None, pace: None, speed: None }
     }
 
     /// Updates the state with an event.
@@ -82,7 +84,10 @@ impl DashboardState {
                 let at = (epoch - 1) as f64 + step as f64 / steps as f64;
                 self.steps.push([at, loss, accuracy]);
             }
-            TrainingEvent::Epoch { metrics, .. } => {
+            TrainingEvent::Epoch { metrics, best, .. } => {
+                if best {
+                    self.saved = Some(metrics.epoch);
+                }
                 // A run resumed from an older checkpoint trains some epochs again.
                 self.epochs.retain(|epoch| epoch.epoch < metrics.epoch);
                 self.epochs.push(Epoch {
@@ -121,12 +126,15 @@ impl DashboardState {
         self.train.epochs * self.images
     }
 
-    /// Returns the first epoch with the best value of the monitored metric; `None` for the AUC, which is not shown.
+    /// Returns the first epoch with the best value of the monitored metric. If that is the AUC, a resumed run has none before
+    /// it saves a better model.
     pub(super) fn best(&self) -> Option<&Epoch> {
         let value: fn(&Epoch) -> f64 = match self.train.monitor {
             Monitor::ValLoss => |epoch| epoch.validation[0],
             Monitor::ValAccuracy => |epoch| -epoch.validation[1],
-            Monitor::ValAuc => return None,
+            Monitor::ValAuc => {
+                return self.epochs.iter().find(|epoch| Some(epoch.epoch) == self.saved);
+            }
         };
         self.epochs.iter().min_by(|a, b| value(a).total_cmp(&value(b)))
     }
@@ -149,7 +157,8 @@ mod tests {
 
     fn epoch(epoch: usize, val_loss: f64) -> TrainingEvent {
         let metrics = Metrics { epoch, loss: 0.5, accuracy: 0.5, val_loss, val_accuracy: 0.5 };
-        TrainingEvent::Epoch { metrics, seconds: 1.0, learning_rate: 1e-3, best: false }
+        let (seconds, learning_rate, val_auc) = (1.0, 1e-3, None);
+        TrainingEvent::Epoch { metrics, seconds, learning_rate, val_auc, best: false }
     }
 
     #[test]

@@ -219,6 +219,7 @@ mod tests {
                     metrics: Metrics { epoch, loss, accuracy, val_loss, val_accuracy },
                     seconds: 12.0,
                     learning_rate: 1e-3,
+                    val_auc: None,
                     best: epoch <= 4,
                 });
             }
