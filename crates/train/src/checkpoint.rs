@@ -164,8 +164,8 @@ impl Checkpoint {
                     .and_then(|()| Ok(digests(folder, &MODEL_FILES)?));
                 (optimizer.join().unwrap_or_else(|panic| resume_unwind(panic)), model)
             });
-            let mut digests_of_all = optimizer?;
-            digests_of_all.extend(model?);
+            let mut digests_of_all = model?;
+            digests_of_all.extend(optimizer?);
             let state = serde_json::to_vec_pretty(&self.state).expect("a state is plain data");
             write_atomic(folder.join(STATE), &state)?;
             digests_of_all.extend(digests(folder, &[STATE])?);
