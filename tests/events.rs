@@ -121,8 +121,13 @@ fn events_match_the_schema_and_cover_every_kind() {
     all.extend(resumed_and_stopped(&workplace));
     let base = "--weights none --image-size 32 --last-layer block1_pool --pooling max";
     workplace.run(&format!("features photos --out set {base}")).expect_success();
-    let on_set = "train --features set --weights none --cache-mb 0 --epochs 1 --json --out of-set";
-    all.extend(events(&workplace.run(on_set).expect_success().stdout));
+    let on_set = "train --features set --weights none --cache-mb 0 --epochs 1 --monitor val_auc --json --out of-set";
+    let of_set = events(&workplace.run(on_set).expect_success().stdout);
+    let epoch = of_set.iter().find(|event| event["event"] == "epoch").expect("an epoch");
+    let in_history = workplace.history("of-set")[1].last().and_then(|auc| auc.parse().ok());
+    assert!(in_history.is_some());
+    assert_eq!(epoch["val_auc"].as_f64(), in_history);
+    all.extend(of_set);
     let schema: Value = serde_json::from_str(SCHEMA).expect("JSON");
     let of_schema = schema["oneOf"].as_array().expect("a list").iter();
     let of_schema = of_schema.map(|rule| rule["$ref"].as_str().expect("a name"));

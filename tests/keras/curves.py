@@ -16,12 +16,14 @@ COLUMNS = {
     "learning_rate": ("train", "epoch_learning_rate"),
     "val_loss": ("validation", "epoch_loss"),
     "val_accuracy": ("validation", "epoch_accuracy"),
+    "val_auc": ("validation", "epoch_auc"),
 }
 
 
 def check(permafrost, pngs):
     run = permafrost.scratch / "run-tensorboard"
-    settings = ("--weights", "none", "--last-layer", "block1_pool", "--pooling", "max", "--reduce-on-plateau", 1)
+    settings = ("--weights", "none", "--last-layer", "block1_pool", "--pooling", "max", "--reduce-on-plateau", 1,
+                "--monitor", "val_auc")
     permafrost.train(pngs, run, *settings, "--epochs", 3, "--tensorboard")
     compare_curves("of a run", run, 3)
 
@@ -50,7 +52,7 @@ def compare_curves(what, run, epochs):
     readers = {name: EventAccumulator(str(run / "tensorboard" / name)).Reload() for name in ("train", "validation")}
     curves = {column: readers[name].Scalars(tag) for column, (name, tag) in COLUMNS.items()}
     steps = [[event.step for event in curve] for curve in curves.values()]
-    require("tensorboard", f"every curve {what} has epochs 1 to {epochs}, once", steps == [list(range(1, epochs + 1))] * 5)
+    require("tensorboard", f"every curve {what} has epochs 1 to {epochs}, once", steps == [list(range(1, epochs + 1))] * len(COLUMNS))
     found = [[event.value for event in curve] for curve in curves.values()]
     expected = np.float32([[float(row[column]) for row in rows] for column in curves])
     compare("tensorboard", f"curves {what}", found, expected, TOLERANCE, "largest")

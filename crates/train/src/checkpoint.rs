@@ -157,13 +157,14 @@ impl Checkpoint {
     /// Writes the checkpoint to `last` and moves the old one to `previous`.
     pub(crate) fn save(&self, run: &RunDirectory, card: &ModelCard) -> Result<(), TrainError> {
         replace_folder_with_backup(&run.last(), &run.previous(), |folder| {
-            // Both files are as large as the head, so that each is copied, written and hashed by a thread.
+            // The model and the state of the optimizer are large. Two threads copy, write and hash them.
             let (optimizer, model) = thread::scope(|scope| {
                 let optimizer = scope.spawn(|| self.save_optimizer(run, folder));
                 let model = save_model(run, &self.state, folder, card, &self.trainable)
                     .and_then(|()| Ok(digests(folder, &MODEL_FILES)?));
                 (optimizer.join().unwrap_or_else(|panic| resume_unwind(panic)), model)
             });
+            // If both fail, the error of the model is reported.
             let mut digests_of_all = model?;
             digests_of_all.extend(optimizer?);
             let state = serde_json::to_vec_pretty(&self.state).expect("a state is plain data");

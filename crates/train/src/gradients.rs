@@ -1,5 +1,5 @@
-//! Gradients of a step. That of the head's first kernel, which is by far the largest, stays a product of two small matrices
-//! until the optimizer needs its values.
+//! Gradients of a step. The largest, that of the head's first kernel, is kept as two small matrices. The optimizer
+//! computes their product when it needs the values.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -51,7 +51,7 @@ impl From<Gradients> for ParameterGradients {
 }
 
 impl ParameterGradients {
-    /// Adds the gradient of the kernel with this name.
+    /// Creates the gradients of all parameters from those of autodiff and the gradient of the kernel with this name.
     pub(crate) fn with_kernel(gradients: Gradients, name: String, kernel: KernelGradient) -> Self {
         Self { gradients, kernel: Some((name, kernel)) }
     }
@@ -82,6 +82,7 @@ impl<const D: usize> Gradient<D> {
             Self::Tensor(gradient) => gradient,
             Self::Kernel(KernelGradient { inputs, outputs }) => {
                 let gradient = inputs.transpose().matmul(outputs);
+                // A kernel has two dimensions, so D is 2.
                 let shape = gradient.shape();
                 gradient.reshape(shape)
             }
@@ -97,7 +98,7 @@ impl<const D: usize> Gradient<D> {
 }
 
 impl GradientInMemory {
-    /// Returns the number of values of a part that [`Self::part`] computes: about `values`.
+    /// Returns the number of values of a part for [`Self::part`]: about `values`, but whole rows of a kernel.
     pub(crate) fn part_len(&self, values: usize) -> usize {
         match self {
             Self::Values(_) => values,
@@ -121,6 +122,37 @@ impl GradientInMemory {
                     inputs.clone().slice([0..count, rows]).transpose().matmul(outputs.clone());
                 Cow::Owned(gradient.into_data().try_into_vec().expect("32-bit floats"))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Distribution};
+
+    use super::*;
+
+    /// The lengths have many parts of one column, two parts of which the last is shorter, and rows longer than a part.
+    #[test]
+    fn parts_are_those_of_the_whole_gradient() {
+        const VALUES: usize = 1 << 15;
+        let device = Device::flex();
+        for (length, units, parts) in [(70_000, 1, 3), (300, 200, 2), (3, 40_000, 3)] {
+            let tensor =
+                |width| Tensor::random([9, width], Distribution::Normal(0.0, 1.0), &device);
+            let kernel = KernelGradient { inputs: tensor(length), outputs: tensor(units) };
+            let whole = Gradient::<2>::Kernel(kernel.clone()).into_tensor().into_data();
+            let whole = whole.as_slice::<f32>().expect("32-bit floats");
+            let gradient = Gradient::<2>::Kernel(kernel).in_memory();
+            let part_len = gradient.part_len(VALUES);
+            let starts = (0..whole.len()).step_by(part_len);
+            assert_eq!(starts.len(), parts);
+            let found: Vec<f32> = starts
+                .flat_map(|start| {
+                    gradient.part(start..whole.len().min(start + part_len)).into_owned()
+                })
+                .collect();
+            assert!(found == whole, "{length} x {units}");
         }
     }
 }

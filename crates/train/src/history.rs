@@ -29,7 +29,7 @@ impl History {
         };
         let record = |row: &str| {
             record_of(row).ok_or_else(|| {
-                let fault = format!("has the row `{row}`, expected an epoch and 6 numbers");
+                let fault = format!("has the row `{row}`, expected an epoch, 6 numbers and, if it is monitored, the AUC");
                 TrainError::Checkpoint { path: path.clone(), fault }
             })
         };
@@ -70,7 +70,7 @@ impl History {
                 "{epoch},{loss},{accuracy},{val_loss},{val_accuracy},{seconds:.3},{learning_rate}"
             );
             if has_auc {
-                // Earlier versions did not record it.
+                // Empty for epochs of an earlier version, which did not record it.
                 text += &format!(",{}", val_auc.map(|auc| auc.to_string()).unwrap_or_default());
             }
             text.push('\n');
@@ -103,6 +103,7 @@ fn record_of(row: &str) -> Option<EpochRecord> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{RunConfig, WeightsChoice};
 
     #[test]
     fn row_of_a_history_is_parsed_or_refused() {
@@ -120,11 +121,25 @@ mod tests {
         for rest in [",x", ",0.5,", ",0.5,0.5"] {
             assert_eq!(record_of(&format!("{row}{rest}")), None, "{rest}");
         }
+    }
 
-        // A run that began before the AUC was recorded.
-        let mut history = History { records: vec![record] };
-        assert_eq!(history.text(), format!("{HEADER}\n{row}\n"));
-        history.records.push(with_auc);
-        assert_eq!(history.text(), format!("{HEADER},val_auc\n{row},\n{row},0.75\n"));
+    /// As when a run is resumed that began before the AUC was recorded.
+    #[test]
+    fn auc_column_appears_with_its_first_value() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = RunConfig::new("photos", WeightsChoice::Seed(1));
+        let run = RunDirectory::create(folder.path().join("run"), &config).expect("a free folder");
+        let row = "1,0.1,0.5,0.3,1,2.500,0.001";
+        std::fs::write(run.history(), format!("{HEADER}\n{row}\n")).expect("a writable folder");
+
+        let mut history = History::open(&run, 1).expect("its own format");
+        let EpochRecord { mut metrics, .. } = history.records[0];
+        metrics.epoch = 2;
+        let record = EpochRecord { metrics, val_auc: Some(0.75), ..history.records[0] };
+        history.push(&run, record).expect("a writable folder");
+        let text = std::fs::read_to_string(run.history()).expect("a history");
+        assert_eq!(text, format!("{HEADER},val_auc\n{row},\n2{},0.75\n", &row[1..]));
+        let records = History::open(&run, 2).expect("its own format").into_records();
+        assert_eq!((records[0].val_auc, records[1]), (None, record));
     }
 }

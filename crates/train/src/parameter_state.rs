@@ -43,27 +43,28 @@ pub(crate) fn is_in_memory(device: &Device) -> bool {
 }
 
 /// Updates a parameter and its state in one parallel pass over plain memory, instead of one pass an operation. `update`
-/// gets equal parts of the parameter, the gradient and each state.
+/// gets the same part of the parameter, the gradient and each state. A thread computes its part of a kernel's gradient just
+/// before it uses it, so that the values stay in its cache and the whole gradient is neither written nor read.
 pub(crate) fn update_in_memory<const D: usize, const N: usize>(
     parameter: Tensor<D>,
     gradient: Gradient<D>,
     states: [Tensor<1>; N],
     update: impl Fn(&mut [f32], &[f32], [&mut [f32]; N]) + Sync,
 ) -> (Tensor<D>, [Tensor<1>; N]) {
-    /// Number of values that a thread processes at a time.
+    /// Number of values that a thread processes at a time, rounded to whole rows of a kernel.
     const PART: usize = 1 << 15;
     let device = parameter.device();
     let (mut parameter, gradient) = (parameter.into_data(), gradient.in_memory());
     let mut states = states.map(Tensor::into_data);
-    let len = gradient.part_len(PART);
-    let mut of_states = states.each_mut().map(|state| floats(state).chunks_mut(len));
-    let parts = floats(&mut parameter).chunks_mut(len).map(|parameter| {
+    let part_len = gradient.part_len(PART);
+    let mut of_states = states.each_mut().map(|state| floats(state).chunks_mut(part_len));
+    let parts = floats(&mut parameter).chunks_mut(part_len).map(|parameter| {
         let states = of_states.each_mut().map(|state| state.next().expect("as many values"));
         (parameter, states)
     });
     let parts: Vec<_> = parts.collect();
     parts.into_par_iter().enumerate().for_each(|(at, (parameter, states))| {
-        let start = at * len;
+        let start = at * part_len;
         update(parameter, &gradient.part(start..start + parameter.len()), states);
     });
     let states = states.map(|state| Tensor::from_data(state, &device));

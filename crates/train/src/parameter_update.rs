@@ -93,16 +93,16 @@ impl ParameterUpdate {
         factor: f64,
     ) -> (Tensor<D>, ParameterState) {
         if let Some(most) = self.clip_norm {
-            let whole = gradient.into_tensor();
-            let norm = norm(&whole);
-            gradient = if norm > most { whole * (most / norm) } else { whole }.into();
+            let values = gradient.into_tensor();
+            let norm = norm(&values);
+            gradient = if norm > most { values * (most / norm) } else { values }.into();
         }
         let rule = self.rule.scaled(factor);
         if self.weight_decay > 0.0 {
             parameter = parameter.clone() - parameter * (self.weight_decay * rule.learning_rate());
         }
         match rule {
-            UpdateRule::RmsProp(rule) => rule.step_by(parameter, gradient, state),
+            UpdateRule::RmsProp(rule) => rule.step_against(parameter, gradient, state),
             UpdateRule::Adam(rule) => rule.step(parameter, gradient, state, iteration),
             UpdateRule::Sgd(rule) => rule.step(parameter, gradient, state),
         }

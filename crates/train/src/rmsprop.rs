@@ -93,11 +93,11 @@ impl RmsProp {
         gradient: Tensor<D>,
         slot: ParameterState,
     ) -> (Tensor<D>, ParameterState) {
-        self.step_by(parameter, gradient.into(), slot)
+        self.step_against(parameter, gradient.into(), slot)
     }
 
-    /// Does a step against a gradient that may be a product.
-    pub(crate) fn step_by<const D: usize>(
+    /// Does a step like [`Self::step`], against a gradient that may not be computed yet.
+    pub(crate) fn step_against<const D: usize>(
         &self,
         parameter: Tensor<D>,
         gradient: Gradient<D>,

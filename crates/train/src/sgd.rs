@@ -55,10 +55,22 @@ impl Sgd {
         gradient: Gradient<D>,
         state: ParameterState,
     ) -> (Tensor<D>, ParameterState) {
+        let is_in_memory = is_in_memory(&parameter.device());
         let Some(sum) = state.momentum else {
-            return (parameter - gradient.into_tensor() * self.learning_rate, state);
+            let parameter = if is_in_memory {
+                let rate = self.learning_rate as f32;
+                let update = |parameters: &mut [f32], gradients: &[f32], []: [&mut [f32]; 0]| {
+                    for (parameter, &gradient) in parameters.iter_mut().zip(gradients) {
+                        *parameter -= gradient * rate;
+                    }
+                };
+                update_in_memory(parameter, gradient, [], update).0
+            } else {
+                parameter - gradient.into_tensor() * self.learning_rate
+            };
+            return (parameter, state);
         };
-        let (parameter, [sum]) = if is_in_memory(&parameter.device()) {
+        let (parameter, [sum]) = if is_in_memory {
             let [rate, factor] = [self.learning_rate, self.momentum].map(|value| value as f32);
             let nesterov = self.nesterov;
             update_in_memory(parameter, gradient, [sum], |parameters, gradients, [sums]| {

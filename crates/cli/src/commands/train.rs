@@ -633,7 +633,7 @@ fn test_text(test: &Predictions) -> String {
     )
 }
 
-/// Returns the initial state of the dashboard, with the epochs that a resumed run has completed.
+/// Returns the initial state of the dashboard, with the epochs that a resumed run has completed and its best one.
 fn state(summary: &RunSummary<'_>, run: &RunDirectory) -> anyhow::Result<DashboardState> {
     let RunSummary { config, data, .. } = *summary;
     let names = [
@@ -642,7 +642,8 @@ fn state(summary: &RunSummary<'_>, run: &RunDirectory) -> anyhow::Result<Dashboa
         format!("{}, {}", config.device.name, data.engines().join(", ")),
     ];
     let epochs = if run.history().exists() { History::read(run.path())?.epochs } else { vec![] };
-    Ok(DashboardState::new(names, config.train, data.training_labels().len(), epochs))
+    let best = load_card(run.best()).ok().and_then(|card| card.metrics).map(|best| best.epoch);
+    Ok(DashboardState::new(names, config.train, data.training_labels().len(), epochs, best))
 }
 
 #[cfg(test)]

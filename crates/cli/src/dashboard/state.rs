@@ -1,7 +1,7 @@
 //! State of the dashboard, updated by the events of a run.
 
 use report::Epoch;
-use train::{ImageSet, Monitor, TrainConfig, TrainingEvent};
+use train::{ImageSet, TrainConfig, TrainingEvent};
 
 use crate::rate_meter::RateMeter;
 
@@ -20,8 +20,8 @@ pub(crate) struct DashboardState {
     pub(super) epochs: Vec<Epoch>,
     /// Points of the step curves: position in epochs, and the epoch's mean loss and accuracy up to that step.
     pub(super) steps: Vec<[f64; 3]>,
-    /// Last epoch after which the model was saved.
-    saved: Option<usize>,
+    /// Epoch of the best model.
+    best: Option<usize>,
     pace: Option<(Work, RateMeter)>,
     pub(super) speed: Option<Speed>,
 }
@@ -51,16 +51,17 @@ pub(super) struct Speed {
 }
 
 impl DashboardState {
-    /// Creates the state of a run with `names` (run directory, base, device), `images` training images and the
-    /// completed `epochs`.
+    /// Creates the state of a run with `names` (run directory, base, device), `images` training images, the
+    /// completed `epochs` and the number of the `best` one.
     pub(crate) fn new(
         names: [String; 3],
         train: TrainConfig,
         images: usize,
         epochs: Vec<Epoch>,
+        best: Option<usize>,
     ) -> Self {
         let (stage, steps) = (Stage::Beginning, vec![]);
-        Self { names, train, images, stage, epochs, steps, saved: None, pace: None, speed: None }
+        Self { names, train, images, stage, epochs, steps, best, pace: None, speed: None }
     }
 
     /// Updates the state with an event.
@@ -86,7 +87,7 @@ impl DashboardState {
             }
             TrainingEvent::Epoch { metrics, best, .. } => {
                 if best {
-                    self.saved = Some(metrics.epoch);
+                    self.best = Some(metrics.epoch);
                 }
                 // A run resumed from an older checkpoint trains some epochs again.
                 self.epochs.retain(|epoch| epoch.epoch < metrics.epoch);
@@ -126,17 +127,9 @@ impl DashboardState {
         self.train.epochs * self.images
     }
 
-    /// Returns the first epoch with the best value of the monitored metric. If that is the AUC, a resumed run has none before
-    /// it saves a better model.
+    /// Returns the epoch of the best model.
     pub(super) fn best(&self) -> Option<&Epoch> {
-        let value: fn(&Epoch) -> f64 = match self.train.monitor {
-            Monitor::ValLoss => |epoch| epoch.validation[0],
-            Monitor::ValAccuracy => |epoch| -epoch.validation[1],
-            Monitor::ValAuc => {
-                return self.epochs.iter().find(|epoch| Some(epoch.epoch) == self.saved);
-            }
-        };
-        self.epochs.iter().min_by(|a, b| value(a).total_cmp(&value(b)))
+        self.epochs.iter().find(|epoch| Some(epoch.epoch) == self.best)
     }
 }
 
@@ -152,23 +145,28 @@ mod tests {
             TrainConfig::default(),
             100,
             vec![],
+            None,
         )
     }
 
-    fn epoch(epoch: usize, val_loss: f64) -> TrainingEvent {
+    fn epoch(epoch: usize, val_loss: f64, best: bool) -> TrainingEvent {
         let metrics = Metrics { epoch, loss: 0.5, accuracy: 0.5, val_loss, val_accuracy: 0.5 };
         let (seconds, learning_rate, val_auc) = (1.0, 1e-3, None);
-        TrainingEvent::Epoch { metrics, seconds, learning_rate, val_auc, best: false }
+        TrainingEvent::Epoch { metrics, seconds, learning_rate, val_auc, best }
     }
 
     #[test]
     fn repeated_epoch_replaces_all_epochs_from_it_on() {
         let mut state = state();
-        for (number, val_loss) in [(1, 0.3), (2, 0.1), (3, 0.2), (2, 0.4)] {
-            state.apply(&epoch(number, val_loss));
+        for (number, val_loss, best) in [(1, 0.3, true), (2, 0.4, false), (3, 0.2, true)] {
+            state.apply(&epoch(number, val_loss, best));
         }
+        assert_eq!(state.best().map(|best| best.epoch), Some(3));
+        state.apply(&epoch(2, 0.4, false));
         let epochs: Vec<usize> = state.epochs.iter().map(|epoch| epoch.epoch).collect();
-        assert_eq!((epochs, state.best().map(|best| best.epoch)), (vec![1, 2], Some(1)));
+        assert_eq!((epochs, state.best().is_none()), (vec![1, 2], true));
+        state.apply(&epoch(3, 0.2, true));
+        assert_eq!(state.best().map(|best| best.validation[0]), Some(0.2));
     }
 
     #[test]

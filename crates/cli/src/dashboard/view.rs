@@ -202,7 +202,7 @@ mod tests {
         let names =
             ["runs/train", "vgg16 up to block5_pool, pooling none, 180 x 180", "cpu, winograd f32"];
         let train = TrainConfig { epochs: 10, ..TrainConfig::default() };
-        let mut state = DashboardState::new(names.map(String::from), train, 128, vec![]);
+        let mut state = DashboardState::new(names.map(String::from), train, 128, vec![], None);
         for epoch in 1..=8 {
             let steps = if epoch == 8 { 2 } else { 4 };
             for step in 1..=steps {
@@ -312,7 +312,8 @@ mod tests {
 
     #[test]
     fn feature_progress_is_shown_before_the_first_epoch() {
-        let mut state = DashboardState::new(state().names, TrainConfig::default(), 128, vec![]);
+        let mut state =
+            DashboardState::new(state().names, TrainConfig::default(), 128, vec![], None);
         let set = ImageSet::Validation;
         state.apply(&TrainingEvent::Features { set, done: 32, total: 64 });
         state.speed = None;
