@@ -44,6 +44,19 @@ fn missing_default_data_and_weights_hint_at_fetch() {
 }
 
 #[test]
+fn negative_numbers_are_values_of_their_flags() {
+    let workplace = TestDir::with_photos();
+    for (arguments, named) in [
+        ("train photos --epochs -1", "'-1' for '--epochs <EPOCHS>'"),
+        ("predict best photos --top -1", "'-1' for '--top <K>'"),
+    ] {
+        let done = workplace.run(arguments);
+        assert_eq!(done.status, Some(2), "{}", done.stdout);
+        assert!(done.stderr.contains(named), "{}", done.stderr);
+    }
+}
+
+#[test]
 fn out_of_range_settings_are_refused() {
     let workplace = TestDir::with_photos();
     for (arguments, named) in [
@@ -71,6 +84,8 @@ fn out_of_range_settings_are_refused() {
         ("--rotation 1.5", "`rotation`"),
         ("--zoom 1", "`zoom`"),
         ("--val-split 0.5", "`--val-split`"),
+        ("--group-duplicates", "`--group-duplicates` for images whose splits are folders\nhint: "),
+        ("--label-smoothing -0.1", "`label_smoothing` is -0.1, expected"),
     ] {
         refused(&workplace, &format!("train photos --weights none {arguments}"), named);
     }

@@ -54,8 +54,11 @@ fn compare_overwrites_its_own_page_but_no_other_file() {
     let workplace = with_runs();
     workplace.run("compare first").expect_success();
     let one = workplace.read("compare.html");
-    workplace.run("compare first second").expect_success();
+    // A pattern such as `*` also matches the page.
+    workplace.run("compare compare.html first second").expect_success();
     assert!(workplace.read("compare.html") != one);
+    let done = workplace.run("compare compare.html");
+    assert!(done.stderr.contains("no run was named\nhint: "), "{}", done.stderr);
     workplace.write("notes.html", "<p>mine");
     let done = workplace.run("compare first second --out notes.html");
     assert_eq!((done.status, &*done.stdout), (Some(2), ""));

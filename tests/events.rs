@@ -127,6 +127,7 @@ fn events_match_the_schema_and_cover_every_kind() {
     let in_history = workplace.history("of-set")[1].last().and_then(|auc| auc.parse().ok());
     assert!(in_history.is_some());
     assert_eq!(epoch["val_auc"].as_f64(), in_history);
+    assert_eq!(of_set.last().expect("an event")["best"]["val_auc"].as_f64(), in_history);
     all.extend(of_set);
     let schema: Value = serde_json::from_str(SCHEMA).expect("JSON");
     let of_schema = schema["oneOf"].as_array().expect("a list").iter();

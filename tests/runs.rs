@@ -75,8 +75,8 @@ fn run_starts_with_a_summary() {
     Images        13 for training, 12 for validation, resized to 32x32
     Splits        train for training, validation for validation
     Classes       across 6 + 6, along 7 + 6; the largest is 1.2 times the smallest
-    Duplicates    validation: 12 identical to training images, which makes the
-                  metrics too good; `permafrost doctor` lists them
+    Duplicates    validation: 12 identical to training images; the metrics say less
+                  about new images; `permafrost doctor` lists them
     Warning       Fewer than 20 validation images of across (6), along (6): the
                   metrics are uncertain. Add images.
     Base          vgg16 up to block1_pool, pooling max: 64 features; frozen

@@ -306,6 +306,27 @@ fn monitored_metric_selects_the_best_model() {
     assert!(done.stderr.contains("expected `val_loss`, `val_accuracy` or `val_auc`"));
 }
 
+/// With another seed, the model has seen validation images of the new run.
+#[test]
+fn images_that_the_initial_model_was_trained_on_are_counted() {
+    let workplace = TestDir::with_photos();
+    let train = quick("--epochs 1 --no-augment --val-split 0.34").replace("photos", "photos/train");
+    workplace.run(&format!("{train} --seed 1 --out first")).expect_success();
+    let tune = "train photos/train --from first/best --epochs 1 --no-augment --val-split 0.34";
+    let warning = "The model that the run starts from was trained on ";
+    let advice = "use the same --val-split and --test-split, and --data-seed 1.";
+    for (seeds, out, is_seen) in
+        [("--seed 2", "other", true), ("--seed 2 --data-seed 1", "same", false)]
+    {
+        let done = workplace.run(&format!("{tune} {seeds} --out {out}")).expect_success();
+        let unwrapped = done.stdout.replace("\n              ", " ");
+        assert_eq!(unwrapped.contains(warning), is_seen, "{unwrapped}");
+        assert_eq!(unwrapped.contains(advice), is_seen, "{unwrapped}");
+        let page = workplace.read(&format!("{out}/report.html"));
+        assert_eq!(page.contains(warning), is_seen);
+    }
+}
+
 #[test]
 fn worse_fine_tuned_model_is_said_to_be_worse() {
     let workplace = TestDir::with_photos();

@@ -120,8 +120,12 @@ pub(crate) fn complete(
     best: Option<Best>,
     test: Option<Value>,
 ) -> Value {
-    let best = best.map(|Best { epoch, val_loss, val_accuracy, .. }| {
-        json!({"epoch": epoch, "val_loss": val_loss, "val_accuracy": val_accuracy})
+    let best = best.map(|Best { epoch, val_loss, val_accuracy, val_auc }| {
+        let mut best = json!({"epoch": epoch, "val_loss": val_loss, "val_accuracy": val_accuracy});
+        if let Some(auc) = val_auc {
+            best["val_auc"] = json!(auc);
+        }
+        best
     });
     json!({"event": "complete", "run": text(run), "epochs": epochs, "best": best, "test": test})
 }

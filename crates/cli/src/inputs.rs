@@ -162,7 +162,10 @@ impl Inputs {
             LoadedData::Images { layout, .. } => Some(layout),
             LoadedData::Features(_) => None,
         };
-        let warnings = about_data(config, self.data(), layout);
+        let mut warnings = about_data(config, self.data(), layout);
+        if let LoadedData::Images { images, .. } = &self.source {
+            warnings.extend(split_table::trained_on_before(config, images));
+        }
         RunSummary { config, weights: &self.weights, data: self.data(), splits, warnings, path }
     }
 

@@ -12,6 +12,9 @@ use signal_hook::flag as signals;
 
 use crate::bar::Bar;
 
+/// Time between two looks at a token. A signal handler can't wake a thread.
+const POLLED_EVERY: Duration = Duration::from_millis(50);
+
 /// Exit status of a run that a signal stopped. Shells use the same value for Ctrl-C: 128 + SIGINT.
 pub(crate) const STOPPED: u8 = 130;
 
@@ -26,20 +29,44 @@ pub(crate) fn token() -> io::Result<Cancellation> {
     Ok(raised.into())
 }
 
-/// Returns a token that Ctrl-C cancels. A thread prints a message when that happens.
-pub(crate) fn stop_on_ctrl_c(bar: Bar) -> anyhow::Result<Cancellation> {
-    let stop = token()?;
-    let raised = stop.clone();
-    thread::spawn(move || {
-        wait_for(&raised);
-        bar.say("stopping after this batch; press Ctrl-C again to stop immediately");
-    });
-    Ok(stop)
+/// Token that Ctrl-C cancels. Until it is dropped, a thread prints a message when that happens.
+pub(crate) struct StopOnCtrlC {
+    token: Cancellation,
+    dropped: Cancellation,
 }
 
-/// Returns when the token is cancelled. A signal handler can't wake a thread, so this function polls.
+impl StopOnCtrlC {
+    /// Begins to wait for Ctrl-C.
+    pub(crate) fn new(bar: Bar) -> anyhow::Result<Self> {
+        let (token, dropped) = (token()?, Cancellation::default());
+        let stop = Self { token: token.clone(), dropped: dropped.clone() };
+        thread::spawn(move || {
+            while !dropped.is_cancelled() {
+                if token.is_cancelled() {
+                    bar.say("stopping after this batch; press Ctrl-C again to stop immediately");
+                    break;
+                }
+                thread::sleep(POLLED_EVERY);
+            }
+        });
+        Ok(stop)
+    }
+
+    /// Returns the token.
+    pub(crate) fn token(&self) -> Cancellation {
+        self.token.clone()
+    }
+}
+
+impl Drop for StopOnCtrlC {
+    fn drop(&mut self) {
+        self.dropped.cancel();
+    }
+}
+
+/// Returns when the token is cancelled.
 pub(crate) fn wait_for(token: &Cancellation) {
     while !token.is_cancelled() {
-        thread::sleep(Duration::from_millis(50));
+        thread::sleep(POLLED_EVERY);
     }
 }

@@ -20,6 +20,8 @@ use crate::device::Devices;
 use crate::history::History;
 use crate::model_predictions::{VALIDATION, logits_of, predictions_of, threshold_text};
 use crate::named_output::named;
+use crate::run_summary::duplicates_of;
+use crate::split_table::trained_on_before;
 
 /// Name of the report in the run directory.
 pub(crate) const FILE: &str = "report.html";
@@ -83,6 +85,8 @@ pub(crate) fn write(
         ("device", format!("{}, {}", config.device.name, config.device.precision.name())),
         ("training time", format!("{:.1} s", history.seconds)),
     ];
+    let notes: Vec<String> =
+        [trained_on_before(config, images), duplicates_of(images)].into_iter().flatten().collect();
     let page = RunReport {
         name: &name,
         classes: &card.classes,
@@ -96,6 +100,7 @@ pub(crate) fn write(
         ),
         predictions: &predictions,
         test: test.as_ref(),
+        notes: &notes,
         augmented: &augmented(config, training)?,
         facts: &facts(card, of_run, threshold_text(card, VALIDATION)),
         command: &command(config),
@@ -139,6 +144,7 @@ impl EvaluationReport<'_> {
             monitor: "lowest val_loss",
             predictions,
             test: None,
+            notes: &[],
             augmented: &[],
             facts: &facts(card, [images], threshold),
             command,

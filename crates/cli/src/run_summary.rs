@@ -272,17 +272,8 @@ impl RunSummary<'_> {
         for ((name, shared), is_share) in
             shared_images(self.data).into_iter().zip(self.splits.are_shares())
         {
-            let Some(SharedCounts { identical, near }) = shared else { continue };
-            let others = if name == "test" { "training or validation" } else { "training" };
-            let kinds = [
-                (identical, format!("identical to {others} images")),
-                (near.unwrap_or(0), "near duplicates".to_owned()),
-            ];
-            let kinds: Vec<String> = (kinds.into_iter().filter(|(count, _)| *count > 0))
-                .map(|(count, kind)| format!("{count} {kind}"))
-                .collect();
-            if !kinds.is_empty() {
-                found.push(format!("{name}: {}", kinds.join(", ")));
+            if let Some(text) = duplicates_text(name, shared) {
+                found.push(text);
                 can_group |= is_share && !self.config.data.group_duplicates;
                 in_folders |= !is_share;
             }
@@ -290,7 +281,7 @@ impl RunSummary<'_> {
         if found.is_empty() {
             return None;
         }
-        let mut text = format!("{}, which makes the metrics too good", found.join("; "));
+        let mut text = format!("{}; the metrics say less about new images", found.join("; "));
         if self.is_new() && self.config.data.features.is_none() {
             if can_group {
                 text += "; to keep duplicates in one split: --group-duplicates";
@@ -336,10 +327,10 @@ fn classes(data: Data<'_>) -> String {
     let train = &splits[0].1;
     let (least, most) = (train.iter().min(), train.iter().max());
     let (least, most) = (least.copied().unwrap_or(0), most.copied().unwrap_or(0));
-    let balance = if least == most {
-        "balanced".into()
-    } else {
-        format!("the largest is {:.1} times the smallest", most as f64 / least as f64)
+    let ratio = format!("{:.1}", most as f64 / least as f64);
+    let balance = match ratio.as_str() {
+        "1.0" => "balanced".into(),
+        _ => format!("the largest is {ratio} times the smallest"),
     };
     if names.len() > NAMED {
         return format!("{} of {least} to {most} training images; {balance}", names.len());
@@ -405,20 +396,55 @@ pub(crate) struct SharedCounts {
     pub(crate) near: Option<usize>,
 }
 
+/// Returns the numbers of images of a split with duplicates in other splits, as text; `None` if there are none.
+fn duplicates_text(name: &str, shared: Option<SharedCounts>) -> Option<String> {
+    let SharedCounts { identical, near } = shared?;
+    let others = if name == "test" { "training or validation" } else { "training" };
+    let kinds = [
+        (identical, format!("identical to {others} images")),
+        (near.unwrap_or(0), "near duplicates".to_owned()),
+    ];
+    let kinds: Vec<String> = (kinds.into_iter().filter(|(count, _)| *count > 0))
+        .map(|(count, kind)| format!("{count} {kind}"))
+        .collect();
+    (!kinds.is_empty()).then(|| format!("{name}: {}", kinds.join(", ")))
+}
+
+/// Returns true if validation or test images have duplicates in other splits.
+pub(crate) fn has_duplicates(data: Data<'_>) -> bool {
+    let shared = shared_images(data).into_iter();
+    shared.filter_map(|(name, shared)| duplicates_text(name, shared)).next().is_some()
+}
+
+/// Returns the duplicates of images across splits, as text for a page; `None` if there are none.
+pub(crate) fn duplicates_of(images: &SplitDatasets) -> Option<String> {
+    let found: Vec<String> = (shared_of(images).into_iter())
+        .filter_map(|(name, shared)| duplicates_text(name, shared))
+        .collect();
+    let found = found.join("; ");
+    (!found.is_empty())
+        .then(|| format!("Duplicates: {found}; the metrics say less about new images."))
+}
+
 /// Returns the number of validation and test images with duplicates in other splits; `None` without such a split or if
 /// they are not known. Near duplicates of precomputed features are not known.
 pub(crate) fn shared_images(data: Data<'_>) -> [(&'static str, Option<SharedCounts>); 2] {
     let counts = match data {
-        Data::Images { images, .. } => images.shared_images().map(|shared| {
-            let SharedImages { identical, near } = shared?;
-            Some(SharedCounts { identical, near: Some(near) })
-        }),
+        Data::Images { images, .. } => return shared_of(images),
         Data::Features(data) => data
             .identical_images()
             .map(|identical| Some(SharedCounts { identical: identical?, near: None })),
         _ => [None; 2],
     };
     let [validation, test] = counts;
+    [("validation", validation), ("test", test)]
+}
+
+fn shared_of(images: &SplitDatasets) -> [(&'static str, Option<SharedCounts>); 2] {
+    let [validation, test] = images.shared_images().map(|shared| {
+        let SharedImages { identical, near } = shared?;
+        Some(SharedCounts { identical, near: Some(near) })
+    });
     [("validation", validation), ("test", test)]
 }
 

@@ -71,7 +71,7 @@ pub(crate) enum ScheduleName {
     Constant,
     /// Half a period of a cosine, down to 0
     Cosine,
-    /// Divided by 10 after a half and again after three quarters of the steps
+    /// Divided by 10 after a half and again after three quarters of the steps that follow the warm-up
     Step,
 }
 
@@ -163,7 +163,7 @@ pub(crate) struct TrainSettings {
     scale_features: bool,
     /// Continue training this model on images of the same classes
     ///
-    /// The model determines the base, the image size, the unfrozen layers, the hidden layers and the dropout.
+    /// The model determines the base, the image size, the unfrozen layers, the hidden layers and, without --dropout, the dropout.
     #[arg(long, value_name = "MODEL", help_heading = "Head", conflicts_with_all = ["base", "image_size", "last_layer", "pooling", "hidden_units"])]
     from: Option<PathBuf>,
     /// Initialize the head from a `.keras` file
@@ -491,7 +491,7 @@ pub(crate) fn check_fetched(
         && !path.is_file()
     {
         anyhow::bail!(
-            "the ImageNet weights are not at `{}`\nhint: `cargo xtask fetch weights --base {}` downloads them; `--weights none` uses random weights; `train --demo` needs neither images nor weights",
+            "the ImageNet weights are not at `{}`\nhint: `cargo xtask fetch weights --base {}` downloads them; `--weights FILE` names a file; `--weights none` uses random weights; `train --demo` needs neither images nor weights",
             path.shown(),
             variant.name()
         );

@@ -2,14 +2,14 @@
 //!
 //! Resuming or evaluating the run uses the same images, even if images were added to the folder since.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use photos::{Cache, ImageDataset, Layout, Split, SplitDatasets, SplitShares, key_of, name_of_key};
 use quoting::{Shown, cell};
-use train::RunConfig;
+use train::{InitialWeights, RunConfig, RunDirectory};
 
 const FILE: &str = "split.csv";
 const HEADER: [&str; 2] = ["file", "set"];
@@ -50,23 +50,58 @@ pub(crate) fn reload(
 ) -> anyhow::Result<SplitDatasets> {
     let path = run.join(FILE);
     let Some(table) = read(&path)? else { return load(config, layout, cache) };
-    let split_of = |path: &Path| {
-        let key = key_of(path, &config.data.path);
-        // Tables of older runs neither guard names that look like formulas nor escape backslashes.
-        let keys = [&*cell(&key), &key, &*name_of_key(&key)];
-        keys.into_iter().find_map(|key| table.get(key)).copied()
-    };
+    let row_of = |path: &Path| row_of(&table, &key_of(path, &config.data.path));
+    let split_of = |path: &Path| row_of(path).map(|(_, split)| split);
     let images = layout.load_divided(config.base.image_size, cache, split_of)?;
-    let found: usize = divided(layout, &images).map(|(_, images)| images.labels().len()).sum();
+    let found: HashSet<&str> = divided(layout, &images)
+        .flat_map(|(_, images)| (0..images.labels().len()).map(|at| images.path(at)))
+        .filter_map(|path| Some(row_of(path)?.0))
+        .collect();
+    let mut missing: Vec<&str> =
+        table.keys().map(String::as_str).filter(|key| !found.contains(key)).collect();
+    missing.sort_unstable();
     anyhow::ensure!(
-        found == table.len(),
-        "{} of the {} images listed in `{}` can't be read\nhint: restore them in `{}`; the run needs the images that it started with",
-        table.len() - found,
+        missing.is_empty(),
+        "{} of the {} images listed in `{}` can't be read, such as `{}`\nhint: restore them in `{}`; the run needs the images that it started with",
+        missing.len(),
         table.len(),
         path.shown(),
+        missing[0].shown(),
         config.data.path.shown()
     );
     Ok(images)
+}
+
+/// Returns the row of a table for an image.
+fn row_of<'a>(table: &'a HashMap<String, Split>, key: &str) -> Option<(&'a str, Split)> {
+    // Tables of older runs neither guard names that look like formulas nor escape backslashes.
+    let keys = [&*cell(key), key, &*name_of_key(key)];
+    let row = keys.into_iter().find_map(|key| table.get_key_value(key));
+    row.map(|(key, split)| (key.as_str(), *split))
+}
+
+/// Returns a warning if the model that a run starts from was trained on validation or test images of this run. The table
+/// of that model's run has its training images. Runs whose splits are all folders have none.
+pub(crate) fn trained_on_before(config: &RunConfig, images: &SplitDatasets) -> Option<String> {
+    let InitialWeights::Model(model) = &config.start else { return None };
+    let run = model.parent()?;
+    let before = RunDirectory::settings(run).ok()?;
+    if before.data.path != config.data.path {
+        return None;
+    }
+    let table = read(&run.join(FILE)).ok()??;
+    let trained_on = |images: &ImageDataset| {
+        let paths = (0..images.labels().len()).map(|at| images.path(at));
+        let rows = paths.filter_map(|path| row_of(&table, &key_of(path, &config.data.path)));
+        rows.filter(|(_, split)| *split == Split::Train).count()
+    };
+    let count = trained_on(&images.validation) + images.test.as_ref().map_or(0, trained_on);
+    (count > 0).then(|| {
+        format!(
+            "The model that the run starts from was trained on {count} of the validation and test images, so the metrics say less about new images. To split the images like its run, use the same --val-split and --test-split, and --data-seed {}.",
+            before.data_seed()
+        )
+    })
 }
 
 /// Writes the table, unless it exists or each split has a folder.

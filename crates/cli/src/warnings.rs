@@ -4,7 +4,7 @@ use photos::Layout;
 use quoting::Shown;
 use train::{Best, Data, EpochRecord, Metrics, Monitor, RunConfig};
 
-use crate::run_summary::count_classes;
+use crate::run_summary::{count_classes, has_duplicates};
 
 /// Number of validation images of a class below which its metrics are uncertain.
 const FEW: usize = 20;
@@ -26,6 +26,9 @@ const FLOOR: f64 = 0.1;
 
 /// Accuracy that a run loses in an explosion.
 const LOST: f64 = 0.1;
+
+/// Factor from which on the largest class counts as larger than the others.
+const LARGER: f64 = 1.2;
 
 /// Returns the warnings about the data of a run, before it begins.
 pub(crate) fn about_data(
@@ -77,7 +80,8 @@ pub(crate) fn about_history(
     let warnings =
         [majority(config, data, best), explosion(history), overconfidence(config, history)];
     let mut warnings: Vec<String> = warnings.into_iter().flatten().collect();
-    if warnings.is_empty() {
+    // Duplicates explain better validation metrics, too.
+    if warnings.is_empty() && !has_duplicates(data) {
         warnings.extend(better_than_training(config, history, best));
     }
     warnings
@@ -89,12 +93,17 @@ fn majority(config: &RunConfig, data: Data<'_>, best: &Best) -> Option<String> {
     let (_, counts) = splits.iter().find(|(name, _)| *name == "validation")?;
     let (label, most) = counts.iter().enumerate().max_by_key(|(_, count)| **count)?;
     let share = *most as f64 / counts.iter().sum::<usize>() as f64;
+    let is_larger = share > LARGER / counts.len() as f64;
     (best.val_accuracy <= share + 1e-9).then(|| {
         format!(
             "The val_accuracy of {:.4} is no better than always predicting `{}`, which gives {share:.4}. Try a lower --learning-rate{}.",
             best.val_accuracy,
             data.classes()[label].shown(),
-            if config.loss.class_weight.is_none() { ", or --class-weight balanced" } else { "" }
+            if is_larger && config.loss.class_weight.is_none() {
+                ", or --class-weight balanced"
+            } else {
+                ""
+            }
         )
     })
 }
@@ -220,6 +229,8 @@ mod tests {
                 "The val_accuracy of 0.7500 is no better than always predicting `dogs`, which gives 0.7500. Try a lower --learning-rate, or --class-weight balanced."
             ]
         );
+        let balanced = warnings(&config, [30, 30], &[[0.5, 0.8, 0.6, 0.5]]);
+        assert!(balanced[0].ends_with("Try a lower --learning-rate."), "{balanced:?}");
     }
 
     #[test]

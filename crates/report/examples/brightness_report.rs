@@ -37,6 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         monitor: "lowest val_loss",
         predictions: &predictions,
         test: None,
+        notes: &[],
         augmented: &[],
         facts: &[],
         command: "cargo run -p report --example brightness_report",

@@ -55,6 +55,7 @@ fn write(classes: usize) -> Written {
         monitor: "lowest val_loss",
         predictions: &predictions,
         test: None,
+        notes: &[],
         augmented: &[],
         facts: &[],
         command: "permafrost train",

@@ -45,6 +45,7 @@ pub(crate) fn run(arguments: &CompareArguments) -> anyhow::Result<ExitCode> {
     let CompareArguments { runs, out } = arguments;
     check_replaceable(out)?;
     let runs = read_each_once(runs)?;
+    anyhow::ensure!(!runs.is_empty(), "no run was named\nhint: name run directories of `train`");
     for Run { config, .. } in &runs {
         RunDirectory::check_outside(out, &config.data.path)?;
     }
@@ -170,11 +171,15 @@ enum Difference<'a> {
     Images,
 }
 
-/// Reads the runs. If a directory is named twice, reads it once and prints a message.
+/// Reads the runs. If a directory is named twice, reads it once and prints a message. Skips pages of earlier comparisons,
+/// which a pattern such as `runs/seeds/*` matches too.
 fn read_each_once(paths: &[PathBuf]) -> anyhow::Result<Vec<Run>> {
     let mut runs = vec![];
     let mut seen: Vec<PathBuf> = vec![];
-    for path in paths {
+    let is_page = |path: &PathBuf| {
+        path.is_file() && fs::read(path).is_ok_and(|bytes| Comparison::is_page(&bytes))
+    };
+    for path in paths.iter().filter(|path| !is_page(path)) {
         let run = Run::read(path)?;
         let place = path.canonicalize().unwrap_or_else(|_| path.clone());
         if seen.contains(&place) {

@@ -38,13 +38,16 @@ const MATRIX: usize = 12;
 ///
 /// Metrics are computed from logits as in scikit-learn. Probabilities are calibrated by the temperature of the model, except for the first line, which has the loss of the training history. The 95 % intervals are Wilson's for the accuracy and bootstrap percentiles for the others.
 #[derive(Args)]
-#[command(after_help = "Examples:
+#[command(
+    allow_negative_numbers = true,
+    after_help = "Examples:
   permafrost evaluate runs/train/best
   permafrost evaluate runs/train/best --split test
   permafrost evaluate runs/train/best more-photos --json
   permafrost evaluate runs/train/best --threshold precision=0.95
   permafrost evaluate runs/train/best more-photos --csv > images.csv
-  permafrost evaluate runs/train/best more-photos --report evaluation.html")]
+  permafrost evaluate runs/train/best more-photos --report evaluation.html"
+)]
 pub(crate) struct EvaluateArguments {
     #[command(flatten)]
     model: ModelArguments,

@@ -22,7 +22,7 @@ use crate::arguments::{AugmentArguments, BaseArguments, one_of};
 use crate::bar::Bar;
 use crate::cache_arguments::{CacheArguments, warn_of_fault};
 use crate::device::DeviceArguments;
-use crate::interrupt::{STOPPED, stop_on_ctrl_c};
+use crate::interrupt::{STOPPED, StopOnCtrlC};
 use crate::pipe::{raw_stdout, stderr, stdout};
 use crate::settings::{check_fetched, weights_named};
 use crate::shard_selection::ShardSelection;
@@ -141,7 +141,8 @@ fn compute_shard(arguments: &FeaturesArguments, data: &str, out: &str) -> anyhow
     let folders: Vec<&Path> = local.iter().map(PathBuf::as_path).collect();
     let extractor = Extractor::new(base, arguments.cache.open(&folders)?);
     let bar = Bar::default();
-    let stop = stop_on_ctrl_c(bar.clone())?;
+    let on_ctrl_c = StopOnCtrlC::new(bar.clone())?;
+    let stop = on_ctrl_c.token();
     writeln!(
         stdout(),
         "Shard {} of {} ({}), numbered from 0: {} file(s), {} class(es), {} piece(s), to {}",

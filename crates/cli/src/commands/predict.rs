@@ -29,10 +29,13 @@ use crate::sort_into::{SortInto, UNSURE};
 
 /// Predict the classes of images
 #[derive(Args)]
-#[command(after_help = "Examples:
+#[command(
+    allow_negative_numbers = true,
+    after_help = "Examples:
   permafrost predict runs/train/best holiday.jpg more-photos
   permafrost predict runs/train/best more-photos --csv
-  permafrost predict runs/train/best more-photos --sort-into sorted --min-confidence 0.8")]
+  permafrost predict runs/train/best more-photos --sort-into sorted --min-confidence 0.8"
+)]
 pub(crate) struct PredictArguments {
     #[command(flatten)]
     model: ModelArguments,

@@ -9,14 +9,15 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args};
 use formats::FormatError;
 use model::{ModelCard, WeightsSearch, load_bundle, load_card};
+use photos::SplitShares;
 use quoting::{Shown, argument};
 use report::Estimate;
 use serde_json::{Value, json};
 use shards::{FeatureSet, Store};
 use train::{
-    Best, Data, EpochRecord, InitialWeights, Predictions, RunConfig, RunDirectory, SavedCheckpoint,
-    Schedule, TrainError, TrainedModel, TrainingEvent, TrainingJob, TrainingOutcome, WeightsChoice,
-    evaluate_test, fit, initial_layers, resume,
+    Best, Cancellation, Data, EpochRecord, InitialWeights, Predictions, RunConfig, RunDirectory,
+    SavedCheckpoint, Schedule, TrainError, TrainedModel, TrainingEvent, TrainingJob,
+    TrainingOutcome, WeightsChoice, evaluate_test, fit, initial_layers, resume,
 };
 use vgg::{Pooling, Weights};
 
@@ -27,7 +28,7 @@ use crate::device::Devices;
 use crate::evaluation_json::{evaluation_json, uncalibrated_loss};
 use crate::history::History;
 use crate::inputs::{DataSource, Inputs};
-use crate::interrupt::{STOPPED, stop_on_ctrl_c};
+use crate::interrupt::{STOPPED, StopOnCtrlC};
 use crate::model_predictions::{VALIDATION, threshold_text, unfulfilled};
 use crate::output::{Output, OutputArguments};
 use crate::pipe::stderr;
@@ -49,6 +50,7 @@ const TEST: &str = "test.json";
 /// Train a classifier on a folder of images
 #[derive(Args)]
 #[command(
+    allow_negative_numbers = true,
     mut_args(apart_from_resume),
     after_help = "Examples:
   permafrost train --demo
@@ -184,7 +186,12 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                     if settings.demo {
                         demo::draw_where_missing(&config.data.path, output)?;
                     }
-                    DataSource::Images(config.data.find_layout()?)
+                    let layout = config.data.find_layout()?;
+                    anyhow::ensure!(
+                        !config.data.group_duplicates || layout.shares() != SplitShares::default(),
+                        "`--group-duplicates` for images whose splits are folders\nhint: remove the duplicates that `permafrost doctor` lists"
+                    );
+                    DataSource::Images(layout)
                 }
             };
             config.check_classes(found.classes())?;
@@ -248,9 +255,10 @@ fn go_with_seeds(
             let rest: Vec<String> = seeds[number + 1..].iter().map(u64::to_string).collect();
             if !rest.is_empty() {
                 output.say_last(format_args!(
-                    "Not trained: the seeds {}. To train one of them: the same command with `--seed` and `--data-seed {}`.",
+                    "Not trained: the seeds {}. To train one of them: the same command with `--seed`, `--data-seed {}` and `--out {}` instead of `--seeds`.",
                     rest.join(", "),
-                    seeds[0]
+                    seeds[0],
+                    argument(parent.join(format!("seed-{}", rest[0])))
                 ))?;
             }
             break;
@@ -283,8 +291,9 @@ fn say_complete(
     let best = load_card(run.best()).ok().and_then(|card| best_of(&card));
     let test = read_test(run)?;
     output.emit(|| events::complete(run.path(), epochs, best, test))?;
+    let of_best = if run.best().is_dir() { "Its best model is in" } else { "There is no model in" };
     output.say_last(format_args!(
-        "The run in {} is complete after {epochs} epochs. Its best model is in {}.",
+        "The run in {} is complete after {epochs} epochs. {of_best} {}.",
         run.path().shown(),
         run.best().shown()
     ))?;
@@ -351,11 +360,15 @@ fn go(
         Output::Dashboard => Some(Dashboard::open(state(&summary, run)?)?),
         _ => None,
     };
-    let cancellation = match &dashboard {
-        Some(dashboard) => dashboard.cancellation(),
-        None => stop_on_ctrl_c(progress.bar().clone())?,
+    let on_ctrl_c = match &dashboard {
+        Some(_) => None,
+        None => Some(StopOnCtrlC::new(progress.bar().clone())?),
     };
-    let cancellation = &cancellation;
+    let cancellation = match (&dashboard, &on_ctrl_c) {
+        (Some(dashboard), _) => &dashboard.cancellation(),
+        (_, Some(on_ctrl_c)) => &on_ctrl_c.token(),
+        _ => &Cancellation::NEVER,
+    };
     let job = TrainingJob { config, run, weights, data, device, strict_engine, cancellation };
     let mut shown = Ok(());
     let mut show = |event| {
@@ -540,7 +553,7 @@ impl Completed<'_> {
         }
         let test = test?;
         if let Some(test) = &test {
-            output.say_last(test_text(test))?;
+            output.say_last(test_text(test, config))?;
         }
         // A report shows images, which a run on features does not have.
         if let Data::Images { images, .. } = data {
@@ -624,10 +637,12 @@ fn read_test(run: &RunDirectory) -> anyhow::Result<Option<Value>> {
 }
 
 /// Returns the result for the test images.
-fn test_text(test: &Predictions) -> String {
+fn test_text(test: &Predictions, config: &RunConfig) -> String {
     let Estimate { value, low, high } = test.evaluation().accuracy;
+    let smoothing =
+        if config.loss.label_smoothing > 0.0 { " (without label smoothing)" } else { "" };
     format!(
-        "Test: {} images - loss: {:.4} - accuracy: {value:.4} (95 % interval {low:.4} to {high:.4})",
+        "Test: {} images - loss: {:.4}{smoothing} - accuracy: {value:.4} (95 % interval {low:.4} to {high:.4})",
         test.len(),
         uncalibrated_loss(test)
     )

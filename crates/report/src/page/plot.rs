@@ -53,6 +53,7 @@ impl RunReport<'_> {
     ///     monitor: "lowest val_loss",
     ///     predictions: &predictions,
     ///     test: None,
+    ///     notes: &[],
     ///     augmented: &[],
     ///     facts: &[],
     ///     command: "train pets",

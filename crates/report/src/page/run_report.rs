@@ -41,6 +41,8 @@ pub struct RunReport<'a> {
     pub predictions: &'a Predictions,
     /// Predictions for the test images, if there are any. The page has only their metrics.
     pub test: Option<&'a Predictions>,
+    /// Sentences about the data that readers of the metrics need to know, such as the number of duplicates.
+    pub notes: &'a [String],
     /// Training images before and after augmentation.
     pub augmented: &'a [[RgbImage; 2]],
     /// Names and values, such as versions, digests and times.
@@ -94,6 +96,7 @@ impl RunReport<'_> {
     ///     monitor: "lowest val_loss",
     ///     predictions: &predictions,
     ///     test: None,
+    ///     notes: &[],
     ///     augmented: &[],
     ///     facts: &[],
     ///     command: "train pets",
@@ -168,7 +171,7 @@ impl RunReport<'_> {
             @if let Some(test) = self.test {
                 section {
                     h2 { "Test images" }
-                    p { "The test images were used neither for training nor for the choice of the model. With 95\u{a0}% intervals, which are wider with fewer images." }
+                    p { "In this run, the test images were used neither for training nor for the choice of the model. With 95\u{a0}% intervals, which are wider with fewer images." }
                     (table_of_metrics(test, "Metrics of the test images"))
                 }
             }
@@ -183,6 +186,7 @@ impl RunReport<'_> {
                     "With 95\u{a0}% intervals, which are wider with fewer images."
                     @if self.test.is_some() { " The sections below are about the validation images, too." }
                 }
+                @for note in self.notes { p { strong { (note) } } }
                 (table_of_metrics(self.predictions, "Metrics"))
             }
         }
@@ -373,6 +377,7 @@ mod tests {
             monitor: "lowest val_loss",
             predictions: &predictions,
             test: None,
+            notes: &[],
             augmented: &[[RgbImage::new(9, 9), RgbImage::new(9, 9)]],
             facts: &[("weights".into(), "a & b".into())],
             command: "permafrost train",
@@ -444,6 +449,7 @@ mod tests {
             monitor: "lowest val_loss",
             predictions: &predictions,
             test: None,
+            notes: &[],
             augmented: &[],
             facts: &[],
             command: "",
