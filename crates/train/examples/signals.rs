@@ -10,6 +10,7 @@ use std::io::{Write, stdout};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use head::HeadConfig;
+use random::{AddressedRng, Purpose};
 use train::{
     Cancellation, FeatureArrays, HeadJob, LabeledRows, LossConfig, OptimizerConfig, TrainConfig,
     fit_head,
@@ -17,51 +18,37 @@ use train::{
 
 const SAMPLES: usize = 256;
 
-/// Returns the signal of a machine, with values of about -2 to 2.
-fn signal(machine: usize, worn: bool) -> Vec<f32> {
-    let tone = |at: usize, cycles: f32| (TAU * cycles * at as f32 / SAMPLES as f32).sin();
-    let mut state = machine as u32 + 1;
-    let value = |at| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let noise = (state >> 8) as f32 / (1 << 23) as f32 - 1.0;
-        tone(at, 8.0) + f32::from(u8::from(worn)) * 0.3 * tone(at, 21.0) + noise
+/// Returns the amplitudes of the lowest frequencies of a machine's signal (discrete Fourier transform).
+fn amplitudes(machine: usize, worn: bool) -> Vec<f32> {
+    let phase = |cycles: usize, at: usize| TAU * (cycles * at % SAMPLES) as f32 / SAMPLES as f32;
+    let tone = if worn { 0.3 } else { 0.0 };
+    let mut noise = AddressedRng::at(1, Purpose::Custom(0), 0, machine as u64);
+    let value = |at| phase(8, at).sin() + tone * phase(21, at).sin() + noise.between(-1.0, 1.0);
+    let signal: Vec<f32> = (0..SAMPLES).map(value).collect();
+    let sum = |cycles: usize, part: fn(f32) -> f32| -> f32 {
+        signal.iter().enumerate().map(|(at, value)| value * part(phase(cycles, at))).sum()
     };
-    (0..SAMPLES).map(value).collect()
-}
-
-/// Returns the amplitudes of the lowest frequencies of a signal (discrete Fourier transform).
-fn amplitudes(signal: &[f32]) -> Vec<f32> {
-    let amplitude = |frequency: usize| {
-        let angle = |at: usize| TAU * (frequency * at % SAMPLES) as f32 / SAMPLES as f32;
-        let sum = |part: fn(f32) -> f32| -> f32 {
-            signal.iter().enumerate().map(|(at, value)| value * part(angle(at))).sum()
-        };
-        sum(f32::cos).hypot(sum(f32::sin)) * 2.0 / SAMPLES as f32
-    };
-    (0..32).map(amplitude).collect()
+    let amplitude = |cycles| sum(cycles, f32::cos).hypot(sum(cycles, f32::sin));
+    (0..32).map(|cycles| amplitude(cycles) * 2.0 / SAMPLES as f32).collect()
 }
 
 /// Returns the features and labels of machines with these numbers. Every second one is worn.
 fn machines(numbers: std::ops::Range<usize>) -> LabeledRows {
-    let values = numbers.clone().flat_map(|number| amplitudes(&signal(number, number % 2 == 1)));
+    let values = numbers.clone().flat_map(|number| amplitudes(number, number % 2 == 1));
     LabeledRows { values: values.collect(), labels: numbers.map(|number| number % 2).collect() }
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (head, device) = (
-        HeadConfig { hidden_units: vec![16], dropout: 0.2, ..HeadConfig::default() },
-        Device::flex(),
-    );
+    let device = Device::flex();
     let data = FeatureArrays::divide(["healthy", "worn"], machines(0..400), 0.2, 1)?;
-    let (train, cancellation) = (TrainConfig::default(), &Cancellation::NEVER);
     let job = HeadJob {
-        head: &head,
+        head: &HeadConfig { hidden_units: vec![16], dropout: 0.2, ..HeadConfig::default() },
         loss: &LossConfig::default(),
         optimizer: OptimizerConfig::default(),
-        train,
+        train: TrainConfig::default(),
         data: &data,
         device: &device,
-        cancellation,
+        cancellation: &Cancellation::NEVER,
     };
     let trained = fit_head(&job, |_| {})?;
     let LabeledRows { values, labels } = machines(400..600);
