@@ -49,6 +49,7 @@ fn negative_numbers_are_values_of_their_flags() {
     for (arguments, named) in [
         ("train photos --epochs -1", "'-1' for '--epochs <EPOCHS>'"),
         ("predict best photos --top -1", "'-1' for '--top <K>'"),
+        ("features photos --out set --pieces -1", "'-1' for '--pieces <"),
     ] {
         let done = workplace.run(arguments);
         assert_eq!(done.status, Some(2), "{}", done.stdout);

@@ -306,24 +306,45 @@ fn monitored_metric_selects_the_best_model() {
     assert!(done.stderr.contains("expected `val_loss`, `val_accuracy` or `val_auc`"));
 }
 
-/// With another seed, the model has seen validation images of the new run.
+/// With another seed, the model has seen validation images of the new run. With folders as splits, it has seen all test
+/// images that are taken from its training folder.
 #[test]
-fn images_that_the_initial_model_was_trained_on_are_counted() {
+fn images_that_the_starting_model_was_trained_on_are_counted() {
     let workplace = TestDir::with_photos();
+    let note = "The model that the run starts from was trained on ";
+    let tune = |train: &str, first: &str| {
+        let flags = format!("--from {first}/best --epochs 1 --no-augment");
+        let done = workplace.run(&format!("train {train} {flags}")).expect_success();
+        let unwrapped = done.stdout.replace("\n              ", " ");
+        let rest = unwrapped.split_once(note).map(|(_, rest)| rest.to_owned());
+        let out = train.rsplit_once(' ').expect("a run").1;
+        assert_eq!(workplace.read(&format!("{out}/report.html")).contains(note), rest.is_some());
+        rest
+    };
     let train = quick("--epochs 1 --no-augment --val-split 0.34").replace("photos", "photos/train");
     workplace.run(&format!("{train} --seed 1 --out first")).expect_success();
-    let tune = "train photos/train --from first/best --epochs 1 --no-augment --val-split 0.34";
-    let warning = "The model that the run starts from was trained on ";
-    let advice = "use the same --val-split and --test-split, and --data-seed 1.";
-    for (seeds, out, is_seen) in
-        [("--seed 2", "other", true), ("--seed 2 --data-seed 1", "same", false)]
-    {
-        let done = workplace.run(&format!("{tune} {seeds} --out {out}")).expect_success();
-        let unwrapped = done.stdout.replace("\n              ", " ");
-        assert_eq!(unwrapped.contains(warning), is_seen, "{unwrapped}");
-        assert_eq!(unwrapped.contains(advice), is_seen, "{unwrapped}");
-        let page = workplace.read(&format!("{out}/report.html"));
-        assert_eq!(page.contains(warning), is_seen);
+    let of_split = |run: &str| -> Vec<String> {
+        let table = workplace.read(&format!("{run}/split.csv"));
+        table.lines().filter(|line| line.ends_with(",validation")).map(String::from).collect()
+    };
+    let divided = "photos/train --val-split 0.34";
+    assert_eq!(tune(&format!("{divided} --seed 2 --data-seed 1 --out same"), "first"), None);
+
+    let found = tune(&format!("photos/../{divided} --seed 2 --out other"), "first");
+    let found = found.expect("a warning");
+    let (validated, before) = (of_split("other"), of_split("first"));
+    let seen = validated.iter().filter(|row| !before.contains(row)).count();
+    assert!(found.starts_with(&format!("{seen} of the validation and test images")), "{found}");
+    let advice = "To split the images as before: --val-split 0.34 --data-seed 1.";
+    assert!(seen > 0 && found.contains(advice), "{found}");
+
+    workplace.train("--epochs 1 --no-augment --out folders");
+    // The chain of models goes on.
+    for (out, first) in [("tested", "folders"), ("again", "tested")] {
+        let found = tune(&format!("photos --test-split 0.34 --out {out}"), first);
+        let found = found.expect("a warning");
+        assert!(found.starts_with("4 of the validation and test images"), "{found}");
+        assert!(!found.contains("To split"), "{found}");
     }
 }
 

@@ -19,7 +19,7 @@ use crate::skipped::print_skipped_files;
 use crate::split_names::SplitNames;
 use crate::verify_resume::Verification;
 use crate::warnings::about_data;
-use crate::{cache_arguments, events, split_table};
+use crate::{cache_arguments, events, split_table, starting_model};
 
 /// Inputs of a training run.
 pub(crate) struct Inputs {
@@ -164,7 +164,13 @@ impl Inputs {
         };
         let mut warnings = about_data(config, self.data(), layout);
         if let LoadedData::Images { images, .. } = &self.source {
-            warnings.extend(split_table::trained_on_before(config, images));
+            let is_new = path.is_none_or(|run| !run.join("last").exists());
+            warnings.extend(starting_model::note(config, images).map(|note| {
+                match starting_model::flags_of_split(config).filter(|_| is_new) {
+                    Some(flags) => format!("{note} To split the images as before: {flags}."),
+                    None => note,
+                }
+            }));
         }
         RunSummary { config, weights: &self.weights, data: self.data(), splits, warnings, path }
     }

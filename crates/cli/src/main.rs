@@ -35,6 +35,7 @@ mod skipped;
 mod sort_into;
 mod split_names;
 mod split_table;
+mod starting_model;
 mod verify_resume;
 mod warnings;
 

@@ -21,7 +21,7 @@ use crate::history::History;
 use crate::model_predictions::{VALIDATION, logits_of, predictions_of, threshold_text};
 use crate::named_output::named;
 use crate::run_summary::duplicates_of;
-use crate::split_table::trained_on_before;
+use crate::starting_model;
 
 /// Name of the report in the run directory.
 pub(crate) const FILE: &str = "report.html";
@@ -85,8 +85,10 @@ pub(crate) fn write(
         ("device", format!("{}, {}", config.device.name, config.device.precision.name())),
         ("training time", format!("{:.1} s", history.seconds)),
     ];
-    let notes: Vec<String> =
-        [trained_on_before(config, images), duplicates_of(images)].into_iter().flatten().collect();
+    let notes: Vec<String> = [starting_model::note(config, images), duplicates_of(images)]
+        .into_iter()
+        .flatten()
+        .collect();
     let page = RunReport {
         name: &name,
         classes: &card.classes,

@@ -329,7 +329,8 @@ fn classes(data: Data<'_>) -> String {
     let (least, most) = (least.copied().unwrap_or(0), most.copied().unwrap_or(0));
     let ratio = format!("{:.1}", most as f64 / least as f64);
     let balance = match ratio.as_str() {
-        "1.0" => "balanced".into(),
+        _ if least == most => "balanced".into(),
+        "1.0" => "nearly balanced".into(),
         _ => format!("the largest is {ratio} times the smallest"),
     };
     if names.len() > NAMED {
@@ -366,7 +367,7 @@ fn hidden_layers(head: &HeadConfig) -> String {
 }
 
 /// Returns true if the largest class has more than [`IMBALANCE`] times the images of the smallest.
-fn is_imbalanced(counts: &[usize]) -> bool {
+pub(crate) fn is_imbalanced(counts: &[usize]) -> bool {
     let (least, most) = (counts.iter().min(), counts.iter().max());
     most.copied().unwrap_or(0) > IMBALANCE * least.copied().unwrap_or(0)
 }
@@ -410,10 +411,10 @@ fn duplicates_text(name: &str, shared: Option<SharedCounts>) -> Option<String> {
     (!kinds.is_empty()).then(|| format!("{name}: {}", kinds.join(", ")))
 }
 
-/// Returns true if validation or test images have duplicates in other splits.
-pub(crate) fn has_duplicates(data: Data<'_>) -> bool {
-    let shared = shared_images(data).into_iter();
-    shared.filter_map(|(name, shared)| duplicates_text(name, shared)).next().is_some()
+/// Returns true if validation images have duplicates among the training images.
+pub(crate) fn validation_has_duplicates(data: Data<'_>) -> bool {
+    let [(name, shared), _] = shared_images(data);
+    duplicates_text(name, shared).is_some()
 }
 
 /// Returns the duplicates of images across splits, as text for a page; `None` if there are none.

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use photos::{Cache, ImageDataset, Layout, Split, SplitDatasets, SplitShares, key_of, name_of_key};
 use quoting::{Shown, cell};
-use train::{InitialWeights, RunConfig, RunDirectory};
+use train::RunConfig;
 
 const FILE: &str = "split.csv";
 const HEADER: [&str; 2] = ["file", "set"];
@@ -80,28 +80,19 @@ fn row_of<'a>(table: &'a HashMap<String, Split>, key: &str) -> Option<(&'a str, 
     row.map(|(key, split)| (key.as_str(), *split))
 }
 
-/// Returns a warning if the model that a run starts from was trained on validation or test images of this run. The table
-/// of that model's run has its training images. Runs whose splits are all folders have none.
-pub(crate) fn trained_on_before(config: &RunConfig, images: &SplitDatasets) -> Option<String> {
-    let InitialWeights::Model(model) = &config.start else { return None };
-    let run = model.parent()?;
-    let before = RunDirectory::settings(run).ok()?;
-    if before.data.path != config.data.path {
-        return None;
+/// Table of a run.
+pub(crate) struct SplitTable(HashMap<String, Split>);
+
+impl SplitTable {
+    /// Reads the table of the run in the directory `run`. Returns `None` if it has none, because its splits are folders.
+    pub(crate) fn read(run: &Path) -> anyhow::Result<Option<Self>> {
+        Ok(read(&run.join(FILE))?.map(Self))
     }
-    let table = read(&run.join(FILE)).ok()??;
-    let trained_on = |images: &ImageDataset| {
-        let paths = (0..images.labels().len()).map(|at| images.path(at));
-        let rows = paths.filter_map(|path| row_of(&table, &key_of(path, &config.data.path)));
-        rows.filter(|(_, split)| *split == Split::Train).count()
-    };
-    let count = trained_on(&images.validation) + images.test.as_ref().map_or(0, trained_on);
-    (count > 0).then(|| {
-        format!(
-            "The model that the run starts from was trained on {count} of the validation and test images, so the metrics say less about new images. To split the images like its run, use the same --val-split and --test-split, and --data-seed {}.",
-            before.data_seed()
-        )
-    })
+
+    /// Returns true if the image at `path` below the data folder `root` is a training image.
+    pub(crate) fn is_training(&self, path: &Path, root: &Path) -> bool {
+        row_of(&self.0, &key_of(path, root)).is_some_and(|(_, split)| split == Split::Train)
+    }
 }
 
 /// Writes the table, unless it exists or each split has a folder.

@@ -4,7 +4,7 @@ use photos::Layout;
 use quoting::Shown;
 use train::{Best, Data, EpochRecord, Metrics, Monitor, RunConfig};
 
-use crate::run_summary::{count_classes, has_duplicates};
+use crate::run_summary::{count_classes, is_imbalanced, validation_has_duplicates};
 
 /// Number of validation images of a class below which its metrics are uncertain.
 const FEW: usize = 20;
@@ -26,9 +26,6 @@ const FLOOR: f64 = 0.1;
 
 /// Accuracy that a run loses in an explosion.
 const LOST: f64 = 0.1;
-
-/// Factor from which on the largest class counts as larger than the others.
-const LARGER: f64 = 1.2;
 
 /// Returns the warnings about the data of a run, before it begins.
 pub(crate) fn about_data(
@@ -81,7 +78,7 @@ pub(crate) fn about_history(
         [majority(config, data, best), explosion(history), overconfidence(config, history)];
     let mut warnings: Vec<String> = warnings.into_iter().flatten().collect();
     // Duplicates explain better validation metrics, too.
-    if warnings.is_empty() && !has_duplicates(data) {
+    if warnings.is_empty() && !validation_has_duplicates(data) {
         warnings.extend(better_than_training(config, history, best));
     }
     warnings
@@ -93,13 +90,13 @@ fn majority(config: &RunConfig, data: Data<'_>, best: &Best) -> Option<String> {
     let (_, counts) = splits.iter().find(|(name, _)| *name == "validation")?;
     let (label, most) = counts.iter().enumerate().max_by_key(|(_, count)| **count)?;
     let share = *most as f64 / counts.iter().sum::<usize>() as f64;
-    let is_larger = share > LARGER / counts.len() as f64;
+    let (_, of_training) = splits.first()?;
     (best.val_accuracy <= share + 1e-9).then(|| {
         format!(
             "The val_accuracy of {:.4} is no better than always predicting `{}`, which gives {share:.4}. Try a lower --learning-rate{}.",
             best.val_accuracy,
             data.classes()[label].shown(),
-            if is_larger && config.loss.class_weight.is_none() {
+            if is_imbalanced(of_training) && config.loss.class_weight.is_none() {
                 ", or --class-weight balanced"
             } else {
                 ""
@@ -168,13 +165,14 @@ mod tests {
 
     use super::*;
 
-    /// Returns data with `counts` validation rows of two classes.
+    /// Returns data with `counts` validation rows of two classes. If they differ, so do the training rows.
     fn data(counts: [usize; 2]) -> FeatureArrays {
+        let training = if counts[0] < counts[1] { [2, 7] } else { [2, 2] };
         let rows = |counts: [usize; 2]| {
             let labels = [vec![0; counts[0]], vec![1; counts[1]]].concat();
             LabeledRows { values: vec![0.5; labels.len()], labels }
         };
-        FeatureArrays::new(["cats", "dogs"], rows([2, 2]), rows(counts)).expect("valid data")
+        FeatureArrays::new(["cats", "dogs"], rows(training), rows(counts)).expect("valid data")
     }
 
     /// Returns a history with these losses and accuracies of training and validation.
@@ -229,6 +227,7 @@ mod tests {
                 "The val_accuracy of 0.7500 is no better than always predicting `dogs`, which gives 0.7500. Try a lower --learning-rate, or --class-weight balanced."
             ]
         );
+        // The training images are balanced here.
         let balanced = warnings(&config, [30, 30], &[[0.5, 0.8, 0.6, 0.5]]);
         assert!(balanced[0].ends_with("Try a lower --learning-rate."), "{balanced:?}");
     }

@@ -171,7 +171,7 @@ enum Difference<'a> {
     Images,
 }
 
-/// Reads the runs. If a directory is named twice, reads it once and prints a message. Skips pages of earlier comparisons,
+/// Reads the runs. If a directory is named twice, reads it once and prints a message. Skips pages of comparisons, also with a message,
 /// which a pattern such as `runs/seeds/*` matches too.
 fn read_each_once(paths: &[PathBuf]) -> anyhow::Result<Vec<Run>> {
     let mut runs = vec![];
@@ -179,7 +179,11 @@ fn read_each_once(paths: &[PathBuf]) -> anyhow::Result<Vec<Run>> {
     let is_page = |path: &PathBuf| {
         path.is_file() && fs::read(path).is_ok_and(|bytes| Comparison::is_page(&bytes))
     };
-    for path in paths.iter().filter(|path| !is_page(path)) {
+    for path in paths {
+        if is_page(path) {
+            writeln!(stderr(), "`{}` is a page of `compare` and not shown", path.shown())?;
+            continue;
+        }
         let run = Run::read(path)?;
         let place = path.canonicalize().unwrap_or_else(|_| path.clone());
         if seen.contains(&place) {

@@ -30,11 +30,14 @@ use crate::skipped::print_ignored_folders;
 
 /// Compute the features of images for `train --features`, on one or many machines
 #[derive(Args)]
-#[command(after_help = "Examples:
+#[command(
+    allow_negative_numbers = true,
+    after_help = "Examples:
   permafrost features photos --out features
   permafrost features photos --out features --shard 3/8 --pieces 4 --views 10
   permafrost features s3://bucket/photos --out s3://bucket/features
-  permafrost features --check features")]
+  permafrost features --check features"
+)]
 pub(crate) struct FeaturesArguments {
     /// Folder of images as for `train`, a URL (s3://, gs://, az://), or a `.txt` file with one path per line
     ///

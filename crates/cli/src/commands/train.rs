@@ -15,9 +15,9 @@ use report::Estimate;
 use serde_json::{Value, json};
 use shards::{FeatureSet, Store};
 use train::{
-    Best, Cancellation, Data, EpochRecord, InitialWeights, Predictions, RunConfig, RunDirectory,
-    SavedCheckpoint, Schedule, TrainError, TrainedModel, TrainingEvent, TrainingJob,
-    TrainingOutcome, WeightsChoice, evaluate_test, fit, initial_layers, resume,
+    Best, Data, EpochRecord, InitialWeights, Predictions, RunConfig, RunDirectory, SavedCheckpoint,
+    Schedule, TrainError, TrainedModel, TrainingEvent, TrainingJob, TrainingOutcome, WeightsChoice,
+    evaluate_test, fit, initial_layers, resume,
 };
 use vgg::{Pooling, Weights};
 
@@ -189,7 +189,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                     let layout = config.data.find_layout()?;
                     anyhow::ensure!(
                         !config.data.group_duplicates || layout.shares() != SplitShares::default(),
-                        "`--group-duplicates` for images whose splits are folders\nhint: remove the duplicates that `permafrost doctor` lists"
+                        "`--group-duplicates` for images whose splits are folders\nhint: omit it; `permafrost doctor` lists the duplicates"
                     );
                     DataSource::Images(layout)
                 }
@@ -255,9 +255,11 @@ fn go_with_seeds(
             let rest: Vec<String> = seeds[number + 1..].iter().map(u64::to_string).collect();
             if !rest.is_empty() {
                 output.say_last(format_args!(
-                    "Not trained: the seeds {}. To train one of them: the same command with `--seed`, `--data-seed {}` and `--out {}` instead of `--seeds`.",
+                    "Not trained: the seeds {}. To train seed {}: the same command with `--seed {}`, `--data-seed {}` and `--out {}` instead of `--seeds` and `--out`.",
                     rest.join(", "),
-                    seeds[0],
+                    rest[0],
+                    rest[0],
+                    config.data_seed(),
                     argument(parent.join(format!("seed-{}", rest[0])))
                 ))?;
             }
@@ -360,14 +362,13 @@ fn go(
         Output::Dashboard => Some(Dashboard::open(state(&summary, run)?)?),
         _ => None,
     };
-    let on_ctrl_c = match &dashboard {
-        Some(_) => None,
-        None => Some(StopOnCtrlC::new(progress.bar().clone())?),
-    };
-    let cancellation = match (&dashboard, &on_ctrl_c) {
-        (Some(dashboard), _) => &dashboard.cancellation(),
-        (_, Some(on_ctrl_c)) => &on_ctrl_c.token(),
-        _ => &Cancellation::NEVER,
+    let on_ctrl_c;
+    let cancellation = match &dashboard {
+        Some(dashboard) => &dashboard.cancellation(),
+        None => {
+            on_ctrl_c = StopOnCtrlC::new(progress.bar().clone())?;
+            &on_ctrl_c.token()
+        }
     };
     let job = TrainingJob { config, run, weights, data, device, strict_engine, cancellation };
     let mut shown = Ok(());

@@ -122,6 +122,12 @@ impl RunReport<'_> {
     fn markup(&self, lists: &ImageLists<'_>) -> Markup {
         let main = html! {
             @if !self.history.is_empty() { (self.curves()) }
+            @if !self.notes.is_empty() {
+                section {
+                    h2 { "Notes" }
+                    @for note in self.notes { p { (note) } }
+                }
+            }
             (self.test())
             (self.metrics())
             (self.confusion(lists))
@@ -186,7 +192,6 @@ impl RunReport<'_> {
                     "With 95\u{a0}% intervals, which are wider with fewer images."
                     @if self.test.is_some() { " The sections below are about the validation images, too." }
                 }
-                @for note in self.notes { p { strong { (note) } } }
                 (table_of_metrics(self.predictions, "Metrics"))
             }
         }
