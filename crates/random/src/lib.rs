@@ -52,6 +52,8 @@ pub enum Purpose {
     Damage,
     /// Images drawn with replacement; the item is the draw's number.
     Bootstrap,
+    /// Order of the groups in which they are assigned to folds; the item is 0.
+    Folds,
     /// Purpose of another program. Crates that draw with the same seed need different numbers here.
     Custom(u32),
 }
@@ -70,6 +72,7 @@ impl Purpose {
             Self::View => 8,
             Self::Damage => 9,
             Self::Bootstrap => 10,
+            Self::Folds => 11,
             Self::Custom(number) => 1 << 32 | u64::from(number),
         }
     }

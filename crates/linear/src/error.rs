@@ -1,0 +1,66 @@
+//! Errors of samples and settings.
+
+/// Error of samples, settings, or a fit.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LinearError {
+    /// The features are not whole rows.
+    #[error("{values} values are not {rows} rows of {width} features")]
+    Rows {
+        /// Number of values.
+        values: usize,
+        /// Expected number of rows.
+        rows: usize,
+        /// Expected number of features of a row.
+        width: usize,
+    },
+    /// A feature is NaN or infinite.
+    #[error("a feature of row {row} is NaN or infinite")]
+    NonFinite {
+        /// Index of the row.
+        row: usize,
+    },
+    /// A label is not a class.
+    #[error("row {row} has the label {label}, expected less than {classes}")]
+    Label {
+        /// Index of the row.
+        row: usize,
+        /// Label of the row.
+        label: usize,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// A class has no samples.
+    #[error("class {0} has no samples to train on")]
+    EmptyClass(usize),
+    /// A setting is out of its range.
+    #[error("`{name}` is {value}, expected {expected}")]
+    Setting {
+        /// Name of the setting.
+        name: &'static str,
+        /// Value of the setting.
+        value: f64,
+        /// Expected range.
+        expected: &'static str,
+    },
+    /// There are too few groups of a class for the folds.
+    #[error("{groups} groups of samples are too few for {folds} folds")]
+    FewGroups {
+        /// Number of groups.
+        groups: usize,
+        /// Number of folds.
+        folds: usize,
+    },
+    /// The solver did not reach its tolerance.
+    #[error(
+        "after {iterations} iterations, the largest gradient is {gradient:.1e}, expected at most {tolerance:.1e}"
+    )]
+    NotConverged {
+        /// Number of iterations.
+        iterations: usize,
+        /// Largest absolute value of the gradient.
+        gradient: f64,
+        /// Tolerance of the gradient.
+        tolerance: f64,
+    },
+}

@@ -1,0 +1,100 @@
+//! Folds of cross-validation.
+
+use random::{AddressedRng, Purpose};
+
+use crate::LinearError;
+
+/// Assigns samples to folds, so that all samples of a group are in the same fold and the classes are as evenly distributed as
+/// the groups allow. Returns the fold of each sample.
+///
+/// The largest and most uneven groups are assigned first, each to the fold in which the shares of the classes then have the
+/// smallest standard deviation over the folds (scikit-learn: `StratifiedGroupKFold`). The seed determines the order of groups
+/// of equal deviation.
+///
+/// # Errors
+///
+/// Returns an error if there are fewer than two folds, or fewer groups of a class than folds.
+///
+/// # Panics
+///
+/// Panics if there is not one group a label.
+///
+/// # Examples
+///
+/// ```
+/// // Six samples of two classes; the first two are near duplicates.
+/// let folds = linear::stratified_folds(&[0, 0, 0, 1, 1, 1], &[0, 0, 1, 2, 3, 4], 2, 1)?;
+/// assert_eq!(folds[0], folds[1]);
+/// assert_ne!(folds[0], folds[2]);
+/// # Ok::<(), linear::LinearError>(())
+/// ```
+#[doc(alias = "StratifiedKFold")]
+#[doc(alias = "StratifiedGroupKFold")]
+pub fn stratified_folds(
+    labels: &[usize],
+    groups: &[usize],
+    folds: usize,
+    seed: u64,
+) -> Result<Vec<usize>, LinearError> {
+    assert_eq!(labels.len(), groups.len(), "one group a label");
+    if folds < 2 {
+        let (name, value, expected) = ("folds", folds as f64, "at least 2");
+        return Err(LinearError::Setting { name, value, expected });
+    }
+    let classes = labels.iter().max().map_or(0, |most| most + 1);
+    let mut names: Vec<usize> = groups.to_vec();
+    names.sort_unstable();
+    names.dedup();
+    let index_of = |group: usize| names.binary_search(&group).expect("a known group");
+    let mut counts = vec![vec![0.0; classes]; names.len()];
+    for (&label, &group) in labels.iter().zip(groups) {
+        counts[index_of(group)][label] += 1.0;
+    }
+    let mut totals = vec![0.0; classes];
+    for class in 0..classes {
+        let of_class = counts.iter().filter(|counts| counts[class] > 0.0).count();
+        if of_class > 0 && of_class < folds {
+            return Err(LinearError::FewGroups { groups: of_class, folds });
+        }
+        totals[class] = counts.iter().map(|counts| counts[class]).sum();
+    }
+
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    AddressedRng::at(seed, Purpose::Folds, 0, 0).shuffle(&mut order);
+    // A stable sort keeps the random order of equal groups.
+    order.sort_by(|&a, &b| deviation(&counts[b]).total_cmp(&deviation(&counts[a])));
+    let mut in_fold = vec![vec![0.0; classes]; folds];
+    let mut sizes = vec![0.0f64; folds];
+    let mut fold_of_group = vec![0; names.len()];
+    for group in order {
+        let cost = |fold: usize, in_fold: &[Vec<f64>]| {
+            let of_class = |class: usize| {
+                let share = |at: usize| {
+                    let more = if at == fold { counts[group][class] } else { 0.0 };
+                    (in_fold[at][class] + more) / totals[class]
+                };
+                deviation(&(0..folds).map(share).collect::<Vec<f64>>())
+            };
+            let present = (0..classes).filter(|&class| totals[class] > 0.0);
+            present.map(of_class).sum::<f64>()
+        };
+        let best = (0..folds)
+            .map(|fold| (cost(fold, &in_fold), sizes[fold], fold))
+            .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)))
+            .expect("two folds at least")
+            .2;
+        for (to, count) in in_fold[best].iter_mut().zip(&counts[group]) {
+            *to += count;
+            sizes[best] += count;
+        }
+        fold_of_group[group] = best;
+    }
+    Ok(groups.iter().map(|&group| fold_of_group[index_of(group)]).collect())
+}
+
+/// Returns the standard deviation of some values.
+fn deviation(values: &[f64]) -> f64 {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt()
+}

@@ -1,0 +1,22 @@
+//! Logistic regression on features of a frozen network, its cross-validation, and folds that keep groups of samples
+//! together.
+//!
+//! [`LogisticRegression`] trains a [`LinearModel`] on [`Samples`]. [`stratified_folds`] assigns samples to folds, and
+//! [`cross_validate`] trains and predicts on them.
+#![doc = include_str!("../README.md")]
+
+mod cross_validation;
+mod error;
+mod folds;
+mod model;
+mod objective;
+mod samples;
+mod solver;
+mod standardization;
+
+pub use cross_validation::{CrossValidation, choose_c, cross_validate};
+pub use error::LinearError;
+pub use folds::stratified_folds;
+pub use model::LinearModel;
+pub use samples::Samples;
+pub use solver::{Fit, LogisticRegression};

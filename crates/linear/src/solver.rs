@@ -1,0 +1,152 @@
+//! Training of logistic regression.
+
+use argmin::core::{Executor, State};
+use argmin::solver::linesearch::MoreThuenteLineSearch;
+use argmin::solver::quasinewton::LBFGS;
+
+use crate::objective::Objective;
+use crate::standardization::Standardization;
+use crate::{LinearError, LinearModel, Samples};
+
+/// Number of earlier steps from which the solver estimates curvature.
+const MEMORY: usize = 10;
+
+/// Logistic regression with an L2 penalty on standardized features, solved by L-BFGS (D. C. Liu, J. Nocedal, "On the limited
+/// memory BFGS method for large scale optimization", 1989). It minimizes what scikit-learn's `LogisticRegression` after a
+/// `StandardScaler` minimizes:
+///
+/// ```text
+/// C sum of weight loss + squared norm of the kernel / 2
+/// ```
+///
+/// The loss is the cross-entropy of the softmax, or of the sigmoid of one logit for two classes. The bias has no penalty.
+/// The features are standardized: mean 0 and standard deviation 1 over the samples.
+///
+/// # Examples
+///
+/// ```
+/// use linear::{LogisticRegression, Samples};
+///
+/// let (features, labels) = ([0.0, 1.0, 2.0, 3.0, 4.0, 5.0], [0, 0, 1, 0, 1, 1]);
+/// let samples = Samples::new(&features, &labels, 2)?;
+/// let fit = LogisticRegression::default().fit(&samples)?;
+/// assert!(fit.model.probabilities(&[0.0])[1] < 0.3);
+/// assert!(fit.model.probabilities(&[5.0])[1] > 0.7);
+/// # Ok::<(), linear::LinearError>(())
+/// ```
+#[doc(alias = "L-BFGS")]
+#[doc(alias = "linear probe")]
+#[doc(alias = "softmax regression")]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LogisticRegression {
+    /// Inverse strength of the penalty, positive.
+    #[doc(alias = "regularization")]
+    pub c: f64,
+    /// Relative accuracy of the objective, positive: the solver stops when the gradient proves that the objective is at most
+    /// this share above its minimum.
+    pub tolerance: f64,
+    /// Maximum number of iterations.
+    pub max_iterations: usize,
+}
+
+impl Default for LogisticRegression {
+    fn default() -> Self {
+        Self { c: 1.0, tolerance: 1e-10, max_iterations: 10_000 }
+    }
+}
+
+/// Result of a fit.
+#[derive(Clone, Debug)]
+pub struct Fit {
+    /// Trained model, for features that are not standardized.
+    pub model: LinearModel,
+    /// Value of the objective, as scikit-learn defines it.
+    pub objective: f64,
+    /// Number of iterations.
+    pub iterations: usize,
+    /// Parameters for standardized features, from which another fit can start.
+    parameters: Vec<f64>,
+}
+
+impl LogisticRegression {
+    /// Trains on all samples.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a setting is out of its range, if a class has no samples, or if the solver does not reach its
+    /// tolerance.
+    ///
+    /// # Examples
+    ///
+    /// See [`LogisticRegression`].
+    #[doc(alias = "train")]
+    pub fn fit(&self, samples: &Samples<'_>) -> Result<Fit, LinearError> {
+        let rows: Vec<usize> = (0..samples.len()).collect();
+        self.fit_rows(samples, &rows, None)
+    }
+
+    /// Trains on some of the samples, starting from another fit on the same features.
+    pub(crate) fn fit_rows(
+        &self,
+        samples: &Samples<'_>,
+        rows: &[usize],
+        start: Option<&Fit>,
+    ) -> Result<Fit, LinearError> {
+        self.check()?;
+        let mut is_empty = vec![true; samples.classes()];
+        for &row in rows {
+            is_empty[samples.labels()[row]] = false;
+        }
+        if let Some(class) = is_empty.iter().position(|&is_empty| is_empty) {
+            return Err(LinearError::EmptyClass(class));
+        }
+        let standardization = Standardization::of(samples, rows);
+        let objective = Objective::new(samples, rows, &standardization, self.c);
+        let (width, outputs) = (samples.width(), objective.outputs());
+        let start =
+            start.map_or_else(|| vec![0.0; objective.parameters()], |fit| fit.parameters.clone());
+
+        let mut parameters = start;
+        let mut iterations = 0;
+        let value = loop {
+            let (value, gradient) = objective.evaluate(&parameters);
+            let gradient = gradient.iter().map(|value| value * value).sum::<f64>().sqrt();
+            // In a strongly convex objective, the distance from the minimum is at most this over twice its curvature.
+            let tolerance = (2.0 * objective.penalty() * self.tolerance * value).sqrt();
+            if gradient <= tolerance {
+                break value;
+            }
+            if iterations >= self.max_iterations || !gradient.is_finite() {
+                return Err(LinearError::NotConverged { iterations, gradient, tolerance });
+            }
+            let solver = LBFGS::new(MoreThuenteLineSearch::new(), MEMORY)
+                .with_tolerance_grad(tolerance)
+                .and_then(|solver| solver.with_tolerance_cost(0.0))
+                .expect("tolerances that are not negative");
+            let most = (self.max_iterations - iterations) as u64;
+            let result = Executor::new(&objective, solver)
+                .configure(|state| state.param(parameters).max_iters(most))
+                .run()
+                .expect("a problem that always has a value");
+            // A run without progress counts too.
+            iterations += result.state().get_iter().max(1) as usize;
+            parameters =
+                result.state().get_best_param().expect("the first parameters at least").clone();
+        };
+        let (mut kernel, mut bias) = (parameters.clone(), vec![]);
+        bias.extend(kernel.drain(width * outputs..));
+        standardization.fold_into(&mut kernel, &mut bias);
+        let objective = value * self.c * objective.total();
+        Ok(Fit { model: LinearModel { kernel, bias }, objective, iterations, parameters })
+    }
+
+    fn check(&self) -> Result<(), LinearError> {
+        let expected = "a positive and finite number";
+        for (name, value) in [("c", self.c), ("tolerance", self.tolerance)] {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(LinearError::Setting { name, value, expected });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,67 @@
+//! Standardization of features: mean 0 and standard deviation 1 over the samples that a model is trained on.
+
+use rayon::prelude::*;
+
+use crate::Samples;
+
+/// Number of samples that a thread adds up at a time. It does not depend on the number of threads, and so the sums do not.
+const PART: usize = 64;
+
+/// Mean and reciprocal standard deviation of each feature. Features without variance have the factor 1.
+#[derive(Clone, Debug)]
+pub(crate) struct Standardization {
+    means: Vec<f64>,
+    factors: Vec<f64>,
+}
+
+impl Standardization {
+    /// Computes the means and the standard deviations (divided by the number of samples) over some samples, in two passes.
+    pub(crate) fn of(samples: &Samples<'_>, rows: &[usize]) -> Self {
+        let count = rows.len() as f64;
+        let sums = |of_value: &(dyn Fn(usize, f64) -> f64 + Sync)| {
+            let part = |rows: &[usize]| {
+                let mut sums = vec![0.0; samples.width()];
+                for &row in rows {
+                    let values = samples.row(row).iter().enumerate();
+                    for (sum, (at, &value)) in sums.iter_mut().zip(values) {
+                        *sum += of_value(at, value.into());
+                    }
+                }
+                sums
+            };
+            let parts: Vec<Vec<f64>> = rows.par_chunks(PART).map(part).collect();
+            parts.into_iter().reduce(added).expect("samples")
+        };
+        let means: Vec<f64> = sums(&|_, value| value).iter().map(|sum| sum / count).collect();
+        let squares = sums(&|at, value| (value - means[at]).powi(2));
+        let factor = |sum: &f64| if *sum > 0.0 { (sum / count).sqrt().recip() } else { 1.0 };
+        Self { factors: squares.iter().map(factor).collect(), means }
+    }
+
+    /// Writes the standardized features of a sample to `to`.
+    pub(crate) fn apply(&self, row: &[f32], to: &mut [f64]) {
+        let constants = self.means.iter().zip(&self.factors);
+        for ((to, &value), (mean, factor)) in to.iter_mut().zip(row).zip(constants) {
+            *to = (f64::from(value) - mean) * factor;
+        }
+    }
+
+    /// Changes a kernel (features, outputs) and a bias for standardized features to those for plain features.
+    pub(crate) fn fold_into(&self, kernel: &mut [f64], bias: &mut [f64]) {
+        let outputs = bias.len();
+        for (weights, (mean, factor)) in
+            kernel.chunks_exact_mut(outputs).zip(self.means.iter().zip(&self.factors))
+        {
+            for (weight, bias) in weights.iter_mut().zip(bias.iter_mut()) {
+                *weight *= factor;
+                *bias -= *weight * mean;
+            }
+        }
+    }
+}
+
+/// Returns the sum of two vectors.
+pub(crate) fn added(mut to: Vec<f64>, other: Vec<f64>) -> Vec<f64> {
+    to.iter_mut().zip(other).for_each(|(to, other)| *to += other);
+    to
+}
