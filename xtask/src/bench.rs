@@ -52,6 +52,11 @@ pub(crate) enum Bench {
         #[command(flatten)]
         rounds: Rounds,
     },
+    /// Time cross-validation of logistic regression: 5 folds of 2000 images with 512 and with 12,800 features
+    Linear {
+        #[command(flatten)]
+        rounds: Rounds,
+    },
     /// Time whole training runs of the example, exact and with `--views 10`
     ///
     /// Also estimates the time of 50 epochs of 2000 training and 1000 validation images.
@@ -79,6 +84,7 @@ pub(crate) fn run(root: &Path, pets: &Path, bench: &Bench) -> Result<()> {
             photos(root, &dir, rounds)
         }
         Bench::Head { rounds } => head(root, rounds),
+        Bench::Linear { rounds } => linear(root, rounds),
         Bench::Job(arguments) => job::run(root, pets, arguments),
         Bench::Cache(arguments) => cache::run(root, pets, arguments),
         Bench::Scale(arguments) => scale::run(root, pets, arguments),
@@ -126,6 +132,21 @@ fn head(root: &Path, rounds: &Rounds) -> Result<()> {
         race.enter("keras", script_of(root, "head.py")?.arg(&steps))?;
     }
     race.run()
+}
+
+fn linear(root: &Path, rounds: &Rounds) -> Result<()> {
+    const IMAGES: usize = 2000;
+    let example = program::example(root, "linear")?;
+    for width in ["512", "12800"] {
+        let what = format!("images with {width} features through 5-fold cross-validation");
+        let mut race = Race::new(&what, IMAGES, rounds)?;
+        race.enter("permafrost", Command::new(&example).arg(width))?;
+        if rounds.peers {
+            race.enter("scikit-learn", script_of(root, "linear.py")?.arg(width))?;
+        }
+        race.run()?;
+    }
+    Ok(())
 }
 
 fn base(root: &Path, batch: usize, libtorch: bool, rounds: &Rounds) -> Result<()> {

@@ -74,6 +74,18 @@ pub(crate) struct AugmentArguments {
 }
 
 impl AugmentArguments {
+    /// Returns the name of a flag that was given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let Self { flip, rotation, zoom, compose } = self;
+        let flags = [
+            ("--flip", flip.is_some()),
+            ("--rotation", rotation.is_some()),
+            ("--zoom", zoom.is_some()),
+            ("--compose", compose.is_some()),
+        ];
+        flags.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
+    }
+
     /// Returns the configuration of the augmentation. Fields without an argument come from `default`.
     pub(crate) fn config(&self, default: AugmentConfig) -> AugmentConfig {
         AugmentConfig {

@@ -48,6 +48,7 @@ pub(crate) fn settings() -> RunConfig {
             ..VggConfig::default()
         },
         head: HeadConfig::default(),
+        linear: None,
         loss: LossConfig::default(),
         optimizer: OptimizerConfig::default(),
         train: TrainConfig {

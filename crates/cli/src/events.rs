@@ -60,6 +60,11 @@ pub(crate) fn event_json(event: &TrainingEvent) -> Option<Value> {
             json!({"event": "read", "set": name_of(*set), "done": done, "total": total})
         }
         TrainingEvent::Streamed { bytes } => json!({"event": "streamed", "bytes": bytes}),
+        TrainingEvent::Solved(solution) => {
+            let mut event = json!(solution);
+            event["event"] = "solved".into();
+            event
+        }
         TrainingEvent::Step { epoch, step, steps, loss, accuracy } => json!({
             "event": "step",
             "epoch": epoch,

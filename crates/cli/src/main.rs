@@ -17,6 +17,7 @@ mod history;
 mod image_files;
 mod inputs;
 mod interrupt;
+mod linear_settings;
 mod logs;
 mod model_predictions;
 mod named_output;

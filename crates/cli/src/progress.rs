@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use console::Term;
 use model::Metrics;
-use train::{ImageSet, OptimizerConfig, RunConfig, Schedule, TrainConfig, TrainingEvent};
+use train::{
+    ImageSet, LinearSolution, OptimizerConfig, RunConfig, Schedule, TrainConfig, TrainingEvent,
+};
 
 use crate::bar::Bar;
 use crate::pipe::{stderr, stdout};
@@ -22,6 +24,7 @@ pub(crate) struct Progress {
     train: TrainConfig,
     /// True if the learning rate may change.
     shows_rate: bool,
+    is_linear: bool,
     images: usize,
     bar: Bar,
     /// Rate of the run's steps, including validation and saving.
@@ -37,7 +40,16 @@ impl Progress {
         let shows_rate = train.reduce_on_plateau.is_some()
             || schedule != Schedule::Constant
             || warmup_epochs > 0;
-        Self { train, shows_rate, images, bar: Bar::default(), pace: None, said_how_long: false }
+        let is_linear = config.linear.is_some();
+        Self {
+            train,
+            shows_rate,
+            is_linear,
+            images,
+            bar: Bar::default(),
+            pace: None,
+            said_how_long: false,
+        }
     }
 
     /// Returns the progress bar.
@@ -61,6 +73,23 @@ impl Progress {
                     "The training features take {megabytes} MB, more than is left of `--cache-mb`. Every epoch reads them again, shuffled in parts."
                 )?;
             }
+            TrainingEvent::Solved(LinearSolution { c, iterations, candidates }) => {
+                self.bar.clear();
+                let choice = match candidates.iter().find(|candidate| candidate.c == *c) {
+                    Some(best) => format!(
+                        ", the best of {} in cross-validation (loss {:.4}, accuracy {:.4})",
+                        candidates.len(),
+                        best.loss,
+                        best.accuracy
+                    ),
+                    None => String::new(),
+                };
+                writeln!(
+                    stdout(),
+                    "Solved the linear head in {iterations} iterations with C = {c}{choice}."
+                )?;
+            }
+            TrainingEvent::Step { .. } if self.is_linear => {}
             TrainingEvent::Step { epoch, step, steps, loss, accuracy } => {
                 self.show_step(*epoch, *step, *steps, *loss, *accuracy)?;
             }
@@ -73,13 +102,17 @@ impl Progress {
                     String::new()
                 };
                 let auc = val_auc.map(|auc| format!(" - val_auc: {auc:.4}")).unwrap_or_default();
-                let training = format!(
-                    "Epoch {epoch}/{} - {seconds:.1}s - loss: {loss:.4} - accuracy: {accuracy:.4}",
-                    self.train.epochs
-                );
+                let epochs = self.train.epochs;
+                let of_epoch = if self.is_linear {
+                    String::new()
+                } else {
+                    format!("Epoch {epoch}/{epochs} - ")
+                };
+                let training =
+                    format!("{of_epoch}{seconds:.1}s - loss: {loss:.4} - accuracy: {accuracy:.4}");
                 let validation = format!(
                     "val_loss: {val_loss:.4} - val_accuracy: {val_accuracy:.4}{auc}{rate}{}",
-                    if *best { " - best" } else { "" }
+                    if *best && !self.is_linear { " - best" } else { "" }
                 );
                 let one_line = format!("{training} - {validation}");
                 let line = match Term::stdout().size_checked() {

@@ -12,7 +12,8 @@ use photos::{ImageDataset, SplitDatasets};
 use quoting::{Shown, argument};
 use serde::Serialize;
 use train::{
-    InitialWeights, Monitor, OptimizerKind, RunConfig, Schedule, WeightsChoice, order_of_epoch,
+    InitialWeights, LinearSolution, Monitor, OptimizerKind, RunConfig, Schedule, WeightsChoice,
+    order_of_epoch,
 };
 
 use crate::arguments::WEIGHTS_FOLDER;
@@ -71,6 +72,17 @@ pub(crate) fn write(
     let settings = std::fs::read_to_string(run.join("config.toml"))?;
     let name = std::path::absolute(run)?;
     let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let penalty = match config.linear {
+        Some(_) => {
+            let LinearSolution { c, candidates, .. } = LinearSolution::read(run)?;
+            let chosen = match candidates.len() {
+                0 => String::new(),
+                values => format!(", the best of {values} in cross-validation"),
+            };
+            Some(("L2 penalty", format!("C = {c}{chosen}")))
+        }
+        None => None,
+    };
     let of_run = [
         (
             "images",
@@ -85,6 +97,7 @@ pub(crate) fn write(
         ("device", format!("{}, {}", config.device.name, config.device.precision.name())),
         ("training time", format!("{:.1} s", history.seconds)),
     ];
+    let of_run = of_run.into_iter().chain(penalty);
     let notes: Vec<String> = [starting_model::note(config, images), duplicates_of(images)]
         .into_iter()
         .flatten()
@@ -92,7 +105,8 @@ pub(crate) fn write(
     let page = RunReport {
         name: &name,
         classes: &card.classes,
-        history: &history.epochs,
+        // A linear head has no curves.
+        history: if config.linear.is_some() { &[] } else { &history.epochs },
         epochs: config.train.epochs,
         best: card.metrics.map_or(0, |metrics| metrics.epoch),
         monitor: &format!(
@@ -212,9 +226,9 @@ fn augmented(config: &RunConfig, training: &ImageDataset) -> anyhow::Result<Vec<
 }
 
 /// Returns the facts about a model, after `others` and the threshold.
-fn facts<const N: usize>(
+fn facts(
     card: &ModelCard,
-    others: [(&'static str, String); N],
+    others: impl IntoIterator<Item = (&'static str, String)>,
     threshold: Option<String>,
 ) -> Vec<(String, String)> {
     let weights = match (&card.weights.path, card.weights.seed) {
@@ -264,7 +278,7 @@ fn command(config: &RunConfig) -> String {
         add("image-size", Some(base.image_size[0].to_string()));
         add("last-layer", Some(base.last_layer.clone()));
         add("pooling", Some(name_of(base.pooling)));
-        if config.start == InitialWeights::Random {
+        if config.start == InitialWeights::Random && config.linear.is_none() {
             add("hidden-units", Some(head.hidden_text()));
             let activation = head.activation;
             add(
@@ -282,6 +296,10 @@ fn command(config: &RunConfig) -> String {
     add("val-split", data.validation_split.map(|share| share.to_string()));
     add("test-split", data.test_split.map(|share| share.to_string()));
     add("group-duplicates", set(data.group_duplicates));
+    if let Some(linear) = config.linear {
+        add("head", Some("linear".into()));
+        add("l2", linear.c.map(|c| c.to_string()));
+    }
     if augment.is_none() {
         add("no-augment", set(true));
     } else {
@@ -291,10 +309,12 @@ fn command(config: &RunConfig) -> String {
         add("compose", Some(name_of(augment.compose)));
     }
     add("scale-features", set(train.scale_features));
-    add("dropout", Some(head.dropout.to_string()));
-    add("epochs", Some(train.epochs.to_string()));
-    add("batch-size", Some(train.batch_size.to_string()));
-    add("learning-rate", Some(train.learning_rate.to_string()));
+    if config.linear.is_none() {
+        add("dropout", Some(head.dropout.to_string()));
+        add("epochs", Some(train.epochs.to_string()));
+        add("batch-size", Some(train.batch_size.to_string()));
+        add("learning-rate", Some(train.learning_rate.to_string()));
+    }
     let given = |is_set: bool, value: String| is_set.then_some(value);
     add(
         "optimizer",

@@ -165,12 +165,16 @@ impl RunSummary<'_> {
             ));
         }
         let images = self.data.training_labels().len();
+        let use_of_copies = match self.config.linear {
+            Some(_) => "all of them are used",
+            None => "each epoch draws one of them, instead of a new one: not the exact mode",
+        };
         let bytes = views * images * self.data.feature_count() * size_of::<f32>();
         let mut text = format!(
-            "{views} augmented copies of each image, computed once ({} MB); each epoch draws one of them, instead of a new one: not the exact mode",
+            "{views} augmented copies of each image, computed once ({} MB); {use_of_copies}",
             bytes.div_ceil(1_000_000)
         );
-        if views >= epochs {
+        if views >= epochs && self.config.linear.is_none() {
             text += ", which does no more work with as many views as epochs";
         }
         Some(text)
@@ -180,6 +184,13 @@ impl RunSummary<'_> {
         let RunConfig { head, start, train, .. } = self.config;
         let inputs = self.config.base.output_count()?;
         let parameters = head.parameters(inputs, self.data.classes().len());
+        if let Some(linear) = self.config.linear {
+            let penalty = match linear.c {
+                Some(c) => format!("L2 penalty with C = {c}"),
+                None => "L2 penalty chosen by cross-validation".into(),
+            };
+            return Ok(format!("linear, {penalty}: {parameters} parameters"));
+        }
         let start = match start {
             InitialWeights::Random => String::new(),
             InitialWeights::Head(path) => format!("; initialized from {}", path.shown()),
@@ -296,6 +307,9 @@ impl RunSummary<'_> {
     fn training(&self) -> String {
         let TrainConfig { epochs, batch_size, monitor, patience, reduce_on_plateau, .. } =
             self.config.train;
+        if self.config.linear.is_some() {
+            return "logistic regression on standardized features, solved at once".into();
+        }
         let better = better(monitor);
         let steps = self.data.training_labels().len().div_ceil(batch_size);
         let mut text = format!(

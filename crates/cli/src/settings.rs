@@ -19,13 +19,14 @@ use crate::arguments::{AugmentArguments, BaseArguments, WEIGHTS_FOLDER};
 use crate::cache_arguments::CacheArguments;
 use crate::demo;
 use crate::device::DeviceArguments;
+use crate::linear_settings::{HeadKind, Penalty, with_linear_head};
 use crate::model_predictions::threshold_help;
 
 /// Folder of the Keras example's images, which `cargo xtask fetch` unpacks.
 const EXAMPLE_IMAGES: &str = "data/cats_and_dogs";
 
 /// Optimizers.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Optimizer {
     /// RMSprop
     #[default]
@@ -64,7 +65,7 @@ pub(crate) enum HiddenActivation {
 }
 
 /// Schedules of the learning rates.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ScheduleName {
     /// The same rate in every step
     #[default]
@@ -136,6 +137,14 @@ pub(crate) struct TrainSettings {
         conflicts_with = "no_augment"
     )]
     views: Option<usize>,
+    /// Kind of the head
+    ///
+    /// A linear head is logistic regression on standardized features, solved by L-BFGS. It has no augmentation, or all copies of `--views`.
+    #[arg(long, value_enum, default_value_t, help_heading = "Head")]
+    head: HeadKind,
+    /// L2 penalty of a linear head: C of scikit-learn, the inverse of its strength, or `auto`, which chooses it by cross-validation [default: auto]
+    #[arg(long, value_name = "C", help_heading = "Head")]
+    l2: Option<Penalty>,
     /// Units of each hidden layer, such as `256` or `256,64`, or `0` for no hidden layer [default: 256]
     #[arg(
         long,
@@ -288,6 +297,10 @@ impl TrainSettings {
     /// Returns all settings of the run, with absolute paths. If `features` is given, base, views and augmentation come
     /// from there.
     pub(crate) fn resolve(&self, features: Option<&FeatureSettings>) -> anyhow::Result<RunConfig> {
+        anyhow::ensure!(
+            self.l2.is_none() || self.head == HeadKind::Linear,
+            "`--l2` without `--head linear`\nhint: add `--head linear`, or use `--optimizer adamw --weight-decay FACTOR`"
+        );
         let mut default = if self.demo { demo::settings() } else { example() };
         if let Some(features) = features {
             default.base = features.base.clone();
@@ -381,6 +394,7 @@ impl TrainSettings {
                 },
                 batch_norm: self.batch_norm || default.head.batch_norm,
             },
+            linear: None,
             loss: LossConfig {
                 class_weight: self.class_weight.clone(),
                 label_smoothing: self.label_smoothing.unwrap_or(default.loss.label_smoothing),
@@ -405,8 +419,44 @@ impl TrainSettings {
             },
             device: self.device.resolve()?,
         };
+        let config = match self.head {
+            HeadKind::Dense => config,
+            HeadKind::Linear => with_linear_head(config, self.l2, self.unused_by_linear())?,
+        };
         config.validate()?;
         Ok(config)
+    }
+
+    /// Returns a flag that was given, but that a linear head does not use.
+    fn unused_by_linear(&self) -> Option<&'static str> {
+        let flags = [
+            ("--hidden-units", self.hidden_units.is_some()),
+            ("--hidden-activation", self.hidden_activation.is_some()),
+            ("--batch-norm", self.batch_norm),
+            ("--dropout", self.dropout.is_some()),
+            ("--scale-features", self.scale_features),
+            ("--from", self.from.is_some()),
+            ("--head-from", self.head_from.is_some()),
+            ("--unfreeze", self.unfreeze.is_some()),
+            ("--epochs", self.epochs.is_some()),
+            ("--batch-size", self.batch_size.is_some()),
+            ("--optimizer", self.optimizer != Optimizer::default()),
+            ("--learning-rate", self.learning_rate.is_some()),
+            ("--momentum", self.momentum.is_some()),
+            ("--weight-decay", self.weight_decay.is_some()),
+            ("--clip-norm", self.clip_norm.is_some()),
+            ("--schedule", self.schedule != ScheduleName::default()),
+            ("--warmup-epochs", self.warmup_epochs.is_some()),
+            ("--label-smoothing", self.label_smoothing.is_some()),
+            ("--monitor", self.monitor.is_some()),
+            ("--patience", self.patience.is_some()),
+            ("--reduce-on-plateau", self.reduce_on_plateau.is_some()),
+            ("--no-shuffle", self.no_shuffle),
+            ("--seeds", self.seeds.is_some()),
+            ("--save-every", self.save_every.is_some()),
+        ];
+        let given = flags.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag);
+        given.or_else(|| self.augment.given().filter(|_| self.views.is_none()))
     }
 
     fn optimizer(&self) -> OptimizerConfig {
@@ -542,6 +592,7 @@ fn example() -> RunConfig {
         augment: AugmentConfig::default(),
         base: VggConfig::default(),
         head: HeadConfig::default(),
+        linear: None,
         loss: LossConfig::default(),
         optimizer: OptimizerConfig::default(),
         train: TrainConfig::default(),

@@ -91,15 +91,17 @@ fn majority(config: &RunConfig, data: Data<'_>, best: &Best) -> Option<String> {
     let (label, most) = counts.iter().enumerate().max_by_key(|(_, count)| **count)?;
     let share = *most as f64 / counts.iter().sum::<usize>() as f64;
     let (_, of_training) = splits.first()?;
+    let is_linear = config.linear.is_some();
     (best.val_accuracy <= share + 1e-9).then(|| {
         format!(
-            "The val_accuracy of {:.4} is no better than always predicting `{}`, which gives {share:.4}. Try a lower --learning-rate{}.",
+            "The val_accuracy of {:.4} is no better than always predicting `{}`, which gives {share:.4}.{}",
             best.val_accuracy,
             data.classes()[label].shown(),
-            if is_imbalanced(of_training) && config.loss.class_weight.is_none() {
-                ", or --class-weight balanced"
-            } else {
-                ""
+            match is_imbalanced(of_training) && config.loss.class_weight.is_none() {
+                true if is_linear => " Try --class-weight balanced.",
+                true => " Try a lower --learning-rate, or --class-weight balanced.",
+                false if is_linear => "",
+                false => " Try a lower --learning-rate.",
             }
         )
     })

@@ -103,6 +103,25 @@ impl FeatureTable {
         }
     }
 
+    /// Returns all rows if they are in memory, one after another; `None` if they are in a file.
+    ///
+    /// # Shapes
+    ///
+    /// - output: (N, width)
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let table = features::FeatureTable::from_values(vec![1.0, 2.0, 3.0, 4.0], 2);
+    /// assert_eq!(table.values(), Some(&[1.0, 2.0, 3.0, 4.0][..]));
+    /// ```
+    pub fn values(&self) -> Option<&[f32]> {
+        match &self.0 {
+            Storage::Memory(values, _) => Some(values),
+            Storage::File(_) => None,
+        }
+    }
+
     /// Reads `rows` from a provider in batches and appends them. Calls `on_event` with the number of rows after each
     /// batch.
     ///

@@ -3,20 +3,24 @@
 use rayon::prelude::*;
 
 use crate::model::loss;
-use crate::{Fit, LinearError, LogisticRegression, Samples};
+use crate::{Fit, Fold, IsCancelled, LinearError, LogisticRegression, Samples};
 
 /// Result of a cross-validation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CrossValidation {
-    /// Logits of each sample, from the model that was not trained on its fold.
+    /// Logits of each sample, from a model that was not trained on it; empty for samples that no fold holds out.
     pub logits: Vec<Vec<f64>>,
-    /// Mean loss of each fold, without class weights.
+    /// Mean loss of the held-out samples, without class weights.
+    pub loss: f64,
+    /// Share of the held-out samples that are classified correctly.
+    pub accuracy: f64,
+    /// Loss of each fold.
     pub losses: Vec<f64>,
-    /// Share of each fold that is classified correctly.
+    /// Accuracy of each fold.
     pub accuracies: Vec<f64>,
 }
 
-/// Trains on all folds but one, and predicts that fold, for each fold.
+/// Trains on the training samples of each fold, and predicts the samples that it holds out.
 ///
 /// # Errors
 ///
@@ -24,17 +28,17 @@ pub struct CrossValidation {
 ///
 /// # Panics
 ///
-/// Panics if there is not one fold a sample, or if a fold is empty.
+/// Panics if a fold holds out no sample, or has the index of a sample that does not exist.
 ///
 /// # Examples
 ///
 /// ```
-/// use linear::{LogisticRegression, Samples, cross_validate, stratified_folds};
+/// use linear::{Fold, LogisticRegression, Samples, cross_validate, stratified_folds};
 ///
 /// let (features, labels) = ([0.0, 1.0, 2.0, 3.0, 4.0, 5.0], [0, 0, 1, 0, 1, 1]);
 /// let samples = Samples::new(&features, &labels, 2)?;
-/// let folds = stratified_folds(&labels, &[0, 1, 2, 3, 4, 5], 3, 1)?;
-/// let result = cross_validate(&LogisticRegression::default(), &samples, &folds)?;
+/// let folds = Fold::all(&stratified_folds(&labels, &[0, 1, 2, 3, 4, 5], 3, 1)?);
+/// let result = cross_validate(&LogisticRegression::default(), &samples, &folds, &|| false)?;
 /// assert_eq!((result.logits.len(), result.losses.len()), (6, 3));
 /// # Ok::<(), linear::LinearError>(())
 /// ```
@@ -42,14 +46,17 @@ pub struct CrossValidation {
 pub fn cross_validate(
     regression: &LogisticRegression,
     samples: &Samples<'_>,
-    folds: &[usize],
+    folds: &[Fold],
+    is_cancelled: IsCancelled<'_>,
 ) -> Result<CrossValidation, LinearError> {
-    let [(result, _)] = path(regression, samples, folds, &[regression.c])?.try_into().expect("one");
+    let [result] = path(regression, samples, folds, &[regression.c], is_cancelled)?
+        .try_into()
+        .expect("one result");
     Ok(result)
 }
 
-/// Cross-validates each `c` of a grid, and returns the index of the one with the lowest mean loss, the results of all, and
-/// their order.
+/// Cross-validates each `c` of a grid, and returns the index of the one with the lowest mean loss, and the results of
+/// all.
 ///
 /// # Errors
 ///
@@ -62,13 +69,13 @@ pub fn cross_validate(
 /// # Examples
 ///
 /// ```
-/// use linear::{LogisticRegression, Samples, choose_c, stratified_folds};
+/// use linear::{Fold, LogisticRegression, Samples, choose_c, stratified_folds};
 ///
 /// let (features, labels) = ([0.0, 1.0, 2.0, 3.0, 4.0, 5.0], [0, 0, 1, 0, 1, 1]);
 /// let samples = Samples::new(&features, &labels, 2)?;
-/// let folds = stratified_folds(&labels, &[0, 1, 2, 3, 4, 5], 3, 1)?;
+/// let folds = Fold::all(&stratified_folds(&labels, &[0, 1, 2, 3, 4, 5], 3, 1)?);
 /// let grid = [0.01, 1.0, 100.0];
-/// let (best, results) = choose_c(&LogisticRegression::default(), &samples, &folds, &grid)?;
+/// let (best, results) = choose_c(&LogisticRegression::default(), &samples, &folds, &grid, &|| false)?;
 /// assert!(best < 3 && results.len() == 3);
 /// # Ok::<(), linear::LinearError>(())
 /// ```
@@ -76,63 +83,58 @@ pub fn cross_validate(
 pub fn choose_c(
     regression: &LogisticRegression,
     samples: &Samples<'_>,
-    folds: &[usize],
+    folds: &[Fold],
     grid: &[f64],
+    is_cancelled: IsCancelled<'_>,
 ) -> Result<(usize, Vec<CrossValidation>), LinearError> {
-    let results: Vec<(CrossValidation, f64)> = path(regression, samples, folds, grid)?;
-    let best = results.iter().enumerate().min_by(|(_, a), (_, b)| a.1.total_cmp(&b.1));
-    let best = best.expect("a grid that is not empty").0;
-    Ok((best, results.into_iter().map(|(result, _)| result).collect()))
+    let results = path(regression, samples, folds, grid, is_cancelled)?;
+    let best = results.iter().enumerate().min_by(|(_, a), (_, b)| a.loss.total_cmp(&b.loss));
+    Ok((best.expect("a grid that is not empty").0, results))
 }
 
-/// Cross-validates each `c` of a grid. Each fit starts from that of the previous `c`. Returns the results with their mean
-/// losses over all samples.
+/// Cross-validates each `c` of a grid. Each fit starts from that of the previous `c`.
 fn path(
     regression: &LogisticRegression,
     samples: &Samples<'_>,
-    folds: &[usize],
+    folds: &[Fold],
     grid: &[f64],
-) -> Result<Vec<(CrossValidation, f64)>, LinearError> {
-    assert_eq!(folds.len(), samples.len(), "one fold a sample");
-    let count = folds.iter().max().expect("samples") + 1;
-    let of_fold = |fold: usize| {
-        let (held_out, rows): (Vec<usize>, Vec<usize>) =
-            (0..samples.len()).partition(|&row| folds[row] == fold);
-        assert!(!held_out.is_empty(), "a fold has samples");
+    is_cancelled: IsCancelled<'_>,
+) -> Result<Vec<CrossValidation>, LinearError> {
+    let of_fold = |fold: &Fold| {
+        assert!(!fold.held_out.is_empty(), "a fold holds out samples");
         let mut last: Option<Fit> = None;
         let mut of_grid = vec![];
         for &c in grid {
-            let fit =
-                LogisticRegression { c, ..*regression }.fit_rows(samples, &rows, last.as_ref())?;
+            let regression = LogisticRegression { c, ..*regression };
+            let fit = regression.fit_rows(samples, &fold.train, last.as_ref(), is_cancelled)?;
             let logits = |&row: &usize| (row, fit.model.logits(samples.row(row)));
-            of_grid.push(held_out.iter().map(logits).collect::<Vec<_>>());
+            of_grid.push(fold.held_out.iter().map(logits).collect::<Vec<_>>());
             last = Some(fit);
         }
         Ok(of_grid)
     };
     let of_folds: Vec<Vec<Vec<(usize, Vec<f64>)>>> =
-        (0..count).into_par_iter().map(of_fold).collect::<Result<_, LinearError>>()?;
+        folds.par_iter().map(of_fold).collect::<Result<_, LinearError>>()?;
     let of_c = |at: usize| {
-        let mut result = CrossValidation {
-            logits: vec![vec![]; samples.len()],
-            losses: vec![],
-            accuracies: vec![],
-        };
-        let mut sum = 0.0;
+        let mut logits_of = vec![vec![]; samples.len()];
+        let (mut losses, mut accuracies) = (vec![], vec![]);
+        let (mut sum, mut right_of_all, mut held_out) = (0.0, 0.0, 0.0);
         for of_grid in &of_folds {
-            let (mut loss_of_fold, mut right) = (0.0, 0);
+            let (mut loss_of_fold, mut right) = (0.0, 0.0);
             for (row, logits) in &of_grid[at] {
                 let label = samples.labels()[*row];
                 loss_of_fold += loss(logits, label);
-                right += usize::from(predicted(logits) == label);
-                result.logits[*row].clone_from(logits);
+                right += f64::from(u8::from(predicted(logits) == label));
+                logits_of[*row].clone_from(logits);
             }
-            sum += loss_of_fold;
             let count = of_grid[at].len() as f64;
-            result.losses.push(loss_of_fold / count);
-            result.accuracies.push(right as f64 / count);
+            losses.push(loss_of_fold / count);
+            accuracies.push(right / count);
+            (sum, right_of_all, held_out) =
+                (sum + loss_of_fold, right_of_all + right, held_out + count);
         }
-        (result, sum / samples.len() as f64)
+        let (loss, accuracy) = (sum / held_out, right_of_all / held_out);
+        CrossValidation { logits: logits_of, loss, accuracy, losses, accuracies }
     };
     Ok((0..grid.len()).map(of_c).collect())
 }

@@ -51,6 +51,9 @@ pub enum LinearError {
         /// Number of folds.
         folds: usize,
     },
+    /// The fit was cancelled.
+    #[error("cancelled")]
+    Cancelled,
     /// The solver did not reach its tolerance.
     #[error(
         "after {iterations} iterations, the largest gradient is {gradient:.1e}, expected at most {tolerance:.1e}"

@@ -4,6 +4,35 @@ use random::{AddressedRng, Purpose};
 
 use crate::LinearError;
 
+/// Fold of a cross-validation: indices of the samples to train on, and of those to predict.
+#[doc(alias = "PredefinedSplit")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fold {
+    /// Samples to train on.
+    pub train: Vec<usize>,
+    /// Samples to predict.
+    pub held_out: Vec<usize>,
+}
+
+impl Fold {
+    /// Returns all folds, each of which trains on the samples of the others. `folds` has the fold of each sample.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let folds = linear::Fold::all(&[0, 1, 1, 0]);
+    /// assert_eq!((&folds[1].train[..], &folds[1].held_out[..]), (&[0, 3][..], &[1, 2][..]));
+    /// ```
+    pub fn all(folds: &[usize]) -> Vec<Self> {
+        let count = folds.iter().max().map_or(0, |last| last + 1);
+        let of = |fold| {
+            let (held_out, train) = (0..folds.len()).partition(|&sample| folds[sample] == fold);
+            Self { train, held_out }
+        };
+        (0..count).map(of).collect()
+    }
+}
+
 /// Assigns samples to folds, so that all samples of a group are in the same fold and the classes are as evenly distributed as
 /// the groups allow. Returns the fold of each sample.
 ///
@@ -97,4 +126,51 @@ fn deviation(values: &[f64]) -> f64 {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
     (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn folds_are_even_and_keep_groups(
+            counts in prop::collection::vec(5usize..40, 2..5),
+            folds in 2usize..=5,
+            pairs in 0usize..8,
+            seed: u64,
+        ) {
+            let labels: Vec<usize> =
+                counts.iter().enumerate().flat_map(|(label, &count)| vec![label; count]).collect();
+            let single: Vec<usize> = (0..labels.len()).collect();
+            let found = stratified_folds(&labels, &single, folds, seed).expect("enough samples");
+            for (label, &count) in counts.iter().enumerate() {
+                for fold in 0..folds {
+                    let own = (0..labels.len()).filter(|&at| (labels[at], found[at]) == (label, fold));
+                    let own = own.count();
+                    prop_assert!(own == count / folds || own == count.div_ceil(folds), "{own} of {count}");
+                }
+            }
+
+            // Groups of two neighbours.
+            let groups: Vec<usize> =
+                single.iter().map(|&at| if at < 2 * pairs { at / 2 } else { at }).collect();
+            if let Ok(found) = stratified_folds(&labels, &groups, folds, seed) {
+                for pair in 0..pairs.min(labels.len() / 2) {
+                    prop_assert_eq!(found[2 * pair], found[2 * pair + 1]);
+                }
+                let used = (0..folds).filter(|fold| found.contains(fold)).count();
+                prop_assert_eq!(used, folds);
+            }
+        }
+    }
+
+    #[test]
+    fn too_few_groups_or_folds_are_refused() {
+        let refused = stratified_folds(&[0, 0, 1, 1], &[0, 0, 1, 2], 2, 1).expect_err("one group");
+        assert_eq!(refused, LinearError::FewGroups { groups: 1, folds: 2 });
+        assert!(stratified_folds(&[0, 1], &[0, 1], 1, 1).is_err());
+    }
 }

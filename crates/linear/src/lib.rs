@@ -5,6 +5,7 @@
 //! [`cross_validate`] trains and predicts on them.
 #![doc = include_str!("../README.md")]
 
+mod cancellation;
 mod cross_validation;
 mod error;
 mod folds;
@@ -14,9 +15,10 @@ mod samples;
 mod solver;
 mod standardization;
 
+pub use cancellation::IsCancelled;
 pub use cross_validation::{CrossValidation, choose_c, cross_validate};
 pub use error::LinearError;
-pub use folds::stratified_folds;
+pub use folds::{Fold, stratified_folds};
 pub use model::LinearModel;
 pub use samples::Samples;
 pub use solver::{Fit, LogisticRegression};

@@ -6,9 +6,9 @@ use argmin::core::{CostFunction, Error, Gradient};
 use gemm::{Parallelism, gemm};
 use rayon::prelude::*;
 
-use crate::Samples;
 use crate::model::{loss, probabilities};
 use crate::standardization::{Standardization, added};
+use crate::{IsCancelled, LinearError, Samples};
 
 /// Number of parts that the samples are divided into. It does not depend on the number of threads, and so the sums over the
 /// samples do not.
@@ -33,6 +33,7 @@ pub(crate) struct Objective<'a> {
     penalty: f64,
     /// Sum of the weights.
     total: f64,
+    is_cancelled: IsCancelled<'a>,
     /// Last parameters, with their value and gradient: the solver asks for both.
     last: Mutex<Option<(Vec<f64>, f64, Vec<f64>)>>,
 }
@@ -43,11 +44,12 @@ impl<'a> Objective<'a> {
         rows: &'a [usize],
         standardization: &'a Standardization,
         c: f64,
+        is_cancelled: IsCancelled<'a>,
     ) -> Self {
         let outputs = if samples.classes() == 2 { 1 } else { samples.classes() };
         let total: f64 = rows.iter().map(|&row| samples.weight(row)).sum();
         let (penalty, last) = ((c * total).recip(), Mutex::new(None));
-        Self { samples, rows, standardization, outputs, penalty, total, last }
+        Self { samples, rows, standardization, outputs, penalty, total, is_cancelled, last }
     }
 
     /// Returns the number of parameters.
@@ -71,7 +73,10 @@ impl<'a> Objective<'a> {
     }
 
     /// Returns the value and the gradient.
-    pub(crate) fn evaluate(&self, parameters: &[f64]) -> (f64, Vec<f64>) {
+    pub(crate) fn evaluate(&self, parameters: &[f64]) -> Result<(f64, Vec<f64>), LinearError> {
+        if (self.is_cancelled)() {
+            return Err(LinearError::Cancelled);
+        }
         let (kernel, _) = parameters.split_at(parameters.len() - self.outputs);
         let parts: Vec<(f64, Vec<f64>)> = self
             .rows
@@ -87,7 +92,7 @@ impl<'a> Objective<'a> {
             *value += self.penalty * weight;
         }
         let norm: f64 = kernel.iter().map(|weight| weight * weight).sum();
-        (loss / self.total + 0.5 * self.penalty * norm, gradient)
+        Ok((loss / self.total + 0.5 * self.penalty * norm, gradient))
     }
 
     /// Returns the sum of the weighted losses of some samples, and its gradient.
@@ -166,17 +171,17 @@ fn add_product(
 
 impl Objective<'_> {
     /// Returns what `of` takes from the value and the gradient at `parameters`.
-    fn at<T>(&self, parameters: &[f64], of: impl Fn(f64, &Vec<f64>) -> T) -> T {
+    fn at<T>(&self, parameters: &[f64], of: impl Fn(f64, &Vec<f64>) -> T) -> Result<T, Error> {
         let mut last = self.last.lock().expect("no thread panics while it evaluates");
-        match &*last {
+        Ok(match &*last {
             Some((known, value, gradient)) if known == parameters => of(*value, gradient),
             _ => {
-                let (value, gradient) = self.evaluate(parameters);
+                let (value, gradient) = self.evaluate(parameters)?;
                 let result = of(value, &gradient);
                 *last = Some((parameters.to_vec(), value, gradient));
                 result
             }
-        }
+        })
     }
 }
 
@@ -185,7 +190,7 @@ impl CostFunction for &Objective<'_> {
     type Output = f64;
 
     fn cost(&self, parameters: &Vec<f64>) -> Result<f64, Error> {
-        Ok(self.at(parameters, |value, _| value))
+        self.at(parameters, |value, _| value)
     }
 }
 
@@ -194,6 +199,6 @@ impl Gradient for &Objective<'_> {
     type Gradient = Vec<f64>;
 
     fn gradient(&self, parameters: &Vec<f64>) -> Result<Vec<f64>, Error> {
-        Ok(self.at(parameters, |_, gradient| gradient.clone()))
+        self.at(parameters, |_, gradient| gradient.clone())
     }
 }

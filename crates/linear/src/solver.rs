@@ -6,7 +6,7 @@ use argmin::solver::quasinewton::LBFGS;
 
 use crate::objective::Objective;
 use crate::standardization::Standardization;
-use crate::{LinearError, LinearModel, Samples};
+use crate::{IsCancelled, LinearError, LinearModel, Samples};
 
 /// Number of earlier steps from which the solver estimates curvature.
 const MEMORY: usize = 10;
@@ -29,7 +29,7 @@ const MEMORY: usize = 10;
 ///
 /// let (features, labels) = ([0.0, 1.0, 2.0, 3.0, 4.0, 5.0], [0, 0, 1, 0, 1, 1]);
 /// let samples = Samples::new(&features, &labels, 2)?;
-/// let fit = LogisticRegression::default().fit(&samples)?;
+/// let fit = LogisticRegression::default().fit(&samples, &|| false)?;
 /// assert!(fit.model.probabilities(&[0.0])[1] < 0.3);
 /// assert!(fit.model.probabilities(&[5.0])[1] > 0.7);
 /// # Ok::<(), linear::LinearError>(())
@@ -73,16 +73,20 @@ impl LogisticRegression {
     ///
     /// # Errors
     ///
-    /// Returns an error if a setting is out of its range, if a class has no samples, or if the solver does not reach its
-    /// tolerance.
+    /// Returns an error if a setting is out of its range, if a class has no samples, if the solver does not reach its
+    /// tolerance, or if the fit is cancelled.
     ///
     /// # Examples
     ///
     /// See [`LogisticRegression`].
     #[doc(alias = "train")]
-    pub fn fit(&self, samples: &Samples<'_>) -> Result<Fit, LinearError> {
+    pub fn fit(
+        &self,
+        samples: &Samples<'_>,
+        is_cancelled: IsCancelled<'_>,
+    ) -> Result<Fit, LinearError> {
         let rows: Vec<usize> = (0..samples.len()).collect();
-        self.fit_rows(samples, &rows, None)
+        self.fit_rows(samples, &rows, None, is_cancelled)
     }
 
     /// Trains on some of the samples, starting from another fit on the same features.
@@ -91,6 +95,7 @@ impl LogisticRegression {
         samples: &Samples<'_>,
         rows: &[usize],
         start: Option<&Fit>,
+        is_cancelled: IsCancelled<'_>,
     ) -> Result<Fit, LinearError> {
         self.check()?;
         let mut is_empty = vec![true; samples.classes()];
@@ -101,7 +106,7 @@ impl LogisticRegression {
             return Err(LinearError::EmptyClass(class));
         }
         let standardization = Standardization::of(samples, rows);
-        let objective = Objective::new(samples, rows, &standardization, self.c);
+        let objective = Objective::new(samples, rows, &standardization, self.c, is_cancelled);
         let (width, outputs) = (samples.width(), objective.outputs());
         let start =
             start.map_or_else(|| vec![0.0; objective.parameters()], |fit| fit.parameters.clone());
@@ -109,7 +114,7 @@ impl LogisticRegression {
         let mut parameters = start;
         let mut iterations = 0;
         let value = loop {
-            let (value, gradient) = objective.evaluate(&parameters);
+            let (value, gradient) = objective.evaluate(&parameters)?;
             let gradient = gradient.iter().map(|value| value * value).sum::<f64>().sqrt();
             // In a strongly convex objective, the distance from the minimum is at most this over twice its curvature.
             let tolerance = (2.0 * objective.penalty() * self.tolerance * value).sqrt();
@@ -127,7 +132,7 @@ impl LogisticRegression {
             let result = Executor::new(&objective, solver)
                 .configure(|state| state.param(parameters).max_iters(most))
                 .run()
-                .expect("a problem that always has a value");
+                .map_err(|error| error.downcast().expect("only the objective fails"))?;
             // A run without progress counts too.
             iterations += result.state().get_iter().max(1) as usize;
             parameters =

@@ -7,7 +7,8 @@ use crate::Samples;
 /// Number of samples that a thread adds up at a time. It does not depend on the number of threads, and so the sums do not.
 const PART: usize = 64;
 
-/// Mean and reciprocal standard deviation of each feature. Features without variance have the factor 1.
+/// Mean and reciprocal standard deviation of each feature. The factor of constant features is 1. Like scikit-learn, this
+/// counts a feature as constant if its variance is not above the rounding error of the mean.
 #[derive(Clone, Debug)]
 pub(crate) struct Standardization {
     means: Vec<f64>,
@@ -34,8 +35,12 @@ impl Standardization {
         };
         let means: Vec<f64> = sums(&|_, value| value).iter().map(|sum| sum / count).collect();
         let squares = sums(&|at, value| (value - means[at]).powi(2));
-        let factor = |sum: &f64| if *sum > 0.0 { (sum / count).sqrt().recip() } else { 1.0 };
-        Self { factors: squares.iter().map(factor).collect(), means }
+        let factor = |(sum, mean): (&f64, &f64)| {
+            let variance = sum / count;
+            let error = count * f64::EPSILON * variance + (count * mean * f64::EPSILON).powi(2);
+            if variance > error { variance.sqrt().recip() } else { 1.0 }
+        };
+        Self { factors: squares.iter().zip(&means).map(factor).collect(), means }
     }
 
     /// Writes the standardized features of a sample to `to`.
@@ -64,4 +69,20 @@ impl Standardization {
 pub(crate) fn added(mut to: Vec<f64>, other: Vec<f64>) -> Vec<f64> {
     to.iter_mut().zip(other).for_each(|(to, other)| *to += other);
     to
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constant_features_are_not_scaled_up() {
+        // The mean of three times 0.1 is not 0.1 in binary.
+        let features = [0.1, 1.0, 0.1, 2.0, 0.1, 6.0];
+        let samples = Samples::new(&features, &[0, 1, 0], 2).expect("samples");
+        let found = Standardization::of(&samples, &[0, 1, 2]);
+        assert_eq!(found.factors[0], 1.0);
+        let deviation = (14.0f64 / 3.0).sqrt();
+        assert!((found.factors[1] * deviation - 1.0).abs() < 1e-15);
+    }
 }

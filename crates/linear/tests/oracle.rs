@@ -1,6 +1,6 @@
 //! Compares fits and cross-validations with scikit-learn. `oracle.py` computes the fixture.
 
-use linear::{LogisticRegression, Samples, cross_validate};
+use linear::{Fold, LogisticRegression, Samples, cross_validate};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -50,7 +50,7 @@ fn objective_and_decisions_match_scikit_learn() {
         let samples = Samples::new(&features, &labels, case.classes).expect("samples");
         let samples = samples.with_class_weights(case.class_weights.clone()).expect("weights");
         let regression = LogisticRegression { c: case.c, ..LogisticRegression::default() };
-        let fit = regression.fit(&samples).expect("it converges");
+        let fit = regression.fit(&samples, &|| false).expect("it converges");
         let off = (fit.objective - case.objective).abs() / case.objective;
         let what =
             format!("{} x {}, {} classes, C {}", case.count, case.width, case.classes, case.c);
@@ -75,9 +75,10 @@ fn held_out_probabilities_match_scikit_learn() {
         let (features, labels) = samples(case);
         let samples = Samples::new(&features, &labels, case.classes).expect("samples");
         let samples = samples.with_class_weights(case.class_weights.clone()).expect("weights");
-        let folds: Vec<usize> = (0..case.count).map(|row| row % oracle.folds).collect();
+        let folds = Fold::all(&(0..case.count).map(|row| row % oracle.folds).collect::<Vec<_>>());
         let regression = LogisticRegression { c: case.c, ..LogisticRegression::default() };
-        let found = cross_validate(&regression, &samples, &folds).expect("fits that converge");
+        let found =
+            cross_validate(&regression, &samples, &folds, &|| false).expect("fits that converge");
         let softmax = |logits: &Vec<f64>| -> Vec<f64> {
             let logits =
                 if let &[second] = &logits[..] { vec![0.0, second] } else { logits.clone() };

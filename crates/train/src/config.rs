@@ -9,7 +9,7 @@ use report::ThresholdRule;
 use serde::{Deserialize, Serialize};
 use vgg::{Precision, VggConfig, VggError, Weights};
 
-use crate::{LossConfig, Monitor, OptimizerConfig, TrainError};
+use crate::{LinearConfig, LossConfig, Monitor, OptimizerConfig, TrainError};
 
 /// Maximum number of weights of the head. With gradients and optimizer state, they take about 4 GB.
 const LARGEST_HEAD: usize = 1 << 28;
@@ -39,6 +39,9 @@ pub struct RunConfig {
     pub base: VggConfig,
     /// Head.
     pub head: HeadConfig,
+    /// Settings of a linear head; `None` for a head that is trained in epochs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linear: Option<LinearConfig>,
     /// Loss.
     #[serde(default, skip_serializing_if = "is_default_loss")]
     pub loss: LossConfig,
@@ -450,6 +453,7 @@ impl RunConfig {
             augment: AugmentConfig::default(),
             base: VggConfig::default(),
             head: HeadConfig::default(),
+            linear: None,
             loss: LossConfig::default(),
             optimizer: OptimizerConfig::default(),
             train: TrainConfig::default(),
@@ -503,6 +507,9 @@ impl RunConfig {
             let (name, value) = ("scale_features", "true".into());
             let expected = "unset if the run starts from a model or unfreezes layers";
             return Err(TrainError::Setting { name, value, expected });
+        }
+        if let Some(linear) = self.linear {
+            linear.validate((head, &self.loss), (&self.start, base), *augment, *train)?;
         }
         check_head_size(head, base.output_count()?, 2)?;
         let weights = match &self.weights {

@@ -66,6 +66,20 @@ impl<'a> Data<'a> {
         }
     }
 
+    /// Returns the group of each training image: near duplicates are in one group if `with_duplicates` is true and they are
+    /// known, other images have a group each.
+    pub(crate) fn training_groups(self, with_duplicates: bool) -> Vec<usize> {
+        let mut groups: Vec<usize> = (0..self.training_labels().len()).collect();
+        if let Self::Images { images, .. } = self
+            && with_duplicates
+        {
+            for duplicates in images.training.near_duplicates() {
+                duplicates.iter().for_each(|&image| groups[image] = duplicates[0]);
+            }
+        }
+        groups
+    }
+
     /// Returns the label of each validation image, an index into [`Self::classes`].
     pub fn validation_labels(self) -> &'a [usize] {
         match self {

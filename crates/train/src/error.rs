@@ -188,6 +188,18 @@ pub enum TrainError {
         /// Step, from 1.
         step: usize,
     },
+    /// The features for a linear head do not fit into memory.
+    #[error("the features take more memory than the limit of {} MB, and a linear head needs them at once", .limit / 1_000_000)]
+    LinearMemory {
+        /// Memory limit in bytes.
+        limit: usize,
+    },
+    /// A class has too few images, or groups of near duplicates, to be in two folds.
+    #[error("cross-validation needs at least two images of each class that are no near duplicates")]
+    FewForFolds,
+    /// A linear head can't be solved.
+    #[error(transparent)]
+    Linear(linear::LinearError),
     /// Features and labels in memory do not fit together.
     #[error(transparent)]
     Arrays(#[from] crate::FeatureArraysError),
@@ -258,6 +270,15 @@ impl From<features::Cancelled> for TrainError {
     }
 }
 
+impl From<linear::LinearError> for TrainError {
+    fn from(error: linear::LinearError) -> Self {
+        match error {
+            linear::LinearError::Cancelled => features::Cancelled.into(),
+            error => Self::Linear(error),
+        }
+    }
+}
+
 impl TrainError {
     /// Returns a hint for the user: one action that may solve the problem. The message does not contain it.
     ///
@@ -314,6 +335,8 @@ impl TrainError {
             Self::HeadDiverged { .. } => "use a lower learning rate".into(),
             Self::UnknownClass { .. } => "correct the name in the class weights".into(),
             Self::ThresholdOfMany { .. } => "remove the threshold; with more than two classes, the most likely class is predicted".into(),
+            Self::LinearMemory { .. } => "raise `data.cache_mb`, or use fewer features".into(),
+            Self::FewForFolds => "add images".into(),
             Self::Setting { .. } => "remove the setting to use its default".into(),
             _ => return None,
         })

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use model::Metrics;
 
+use crate::LinearSolution;
+
 /// Set of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImageSet {
@@ -78,6 +80,8 @@ pub enum TrainingEvent {
         /// Size of the features in bytes.
         bytes: u64,
     },
+    /// A linear head is solved.
+    Solved(LinearSolution),
     /// A training step is complete.
     Step {
         /// Epoch, from 1.

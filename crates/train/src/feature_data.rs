@@ -302,6 +302,7 @@ mod tests {
             augment,
             base: base.clone(),
             head: HeadConfig::default(),
+            linear: None,
             loss: LossConfig::default(),
             optimizer: OptimizerConfig::default(),
             train: TrainConfig { views: Some(2), ..TrainConfig::default() },

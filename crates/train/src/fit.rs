@@ -15,6 +15,7 @@ use crate::batch_source::{BatchSource, keep};
 use crate::checkpoint::{Checkpoint, SavedCheckpoint, set_aside, verified_state};
 use crate::feature_scale::{feature_scale, scaled};
 use crate::history::History;
+use crate::linear_head::solve_head;
 use crate::outcome::{TrainedModel, TrainingOutcome, TrainingResult};
 use crate::resume_check::{check_same, digest_of_settings};
 use crate::training::{Training, card_of};
@@ -212,6 +213,19 @@ fn train_from(
     if matches!(config.start, InitialWeights::Model(_)) && (epoch, step, initial) == (0, 0, None) {
         checkpoint.state.initial = Some(training.evaluate_initial(&checkpoint)?);
     }
+    if let Some(linear) = config.linear {
+        let device = job.device.clone().autodiff();
+        let solved = solve_head(job, linear, source, checkpoint, &device, &mut on_event);
+        let checkpoint = match solved {
+            Err(error) if error.is_cancelled() => {
+                return Ok(TrainingOutcome::Stopped { epochs: 0 });
+            }
+            solved => solved?,
+        };
+        let validation = training.validate(&checkpoint)?;
+        let checkpoint = training.finish_epoch(checkpoint, validation, started, &mut on_event)?;
+        return Ok(complete(&checkpoint.state));
+    }
     // Another thread computes the features of the next batch during a step.
     thread::scope(|scope| {
         let (to, batches) = sync_channel(0);
@@ -231,10 +245,14 @@ fn train_from(
                 return Ok(TrainingOutcome::Stopped { epochs });
             }
         }
-        let TrainingState { best, epoch: epochs, .. } = checkpoint.state;
-        let best = best.expect("at least one epoch is complete");
-        Ok(TrainingOutcome::Complete { best, epochs })
+        Ok(complete(&checkpoint.state))
     })
+}
+
+/// Returns the outcome of a run whose epochs are complete.
+fn complete(state: &TrainingState) -> TrainingOutcome {
+    let best = state.best.expect("at least one epoch is complete");
+    TrainingOutcome::Complete { best, epochs: state.epoch }
 }
 
 /// Reads a checkpoint, and checks that the run may resume from it.

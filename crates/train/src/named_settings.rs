@@ -72,6 +72,7 @@ mod tests {
             augment: AugmentConfig::default(),
             base: VggConfig::default(),
             head: HeadConfig::default(),
+            linear: None,
             loss: LossConfig::default(),
             optimizer: OptimizerConfig::default(),
             train: TrainConfig { patience: Some(5), seed: u64::MAX, ..TrainConfig::default() },

@@ -31,7 +31,7 @@ pub struct EpochRecord {
     pub metrics: Metrics,
     /// Duration in seconds. The first epoch, and the first after a resume, includes preparing the features.
     pub seconds: f64,
-    /// Learning rate of the head.
+    /// Learning rate of the head; 0 for a linear head, which is solved without one.
     pub learning_rate: f64,
     /// Area under the ROC curve of the validation images, if it is monitored.
     pub val_auc: Option<f64>,

@@ -48,7 +48,10 @@ impl<'a> Training<'a> {
     ) -> Result<Self, TrainError> {
         let train = job.config.train;
         let curves = train.tensorboard.then(|| TensorBoard::open(job.run, state.epoch));
-        let steps = job.data.training_labels().len().div_ceil(train.batch_size);
+        let steps = match job.config.linear {
+            Some(_) => 1,
+            None => job.data.training_labels().len().div_ceil(train.batch_size),
+        };
         let (epoch, step, features) = (state.epoch, state.step, job.data.feature_count());
         tracing::info!(epoch, step, steps, features, "training");
         let settings = &job.config.loss;
@@ -171,7 +174,10 @@ impl<'a> Training<'a> {
             save_best(run, &state, &card, &trainable.clone().valid().folded())?;
         }
         let seconds = state.seconds + started.elapsed().as_secs_f64();
-        let learning_rate = state.learning_rate(&config.train, &config.optimizer, self.steps);
+        let learning_rate = match config.linear {
+            Some(_) => 0.0,
+            None => state.learning_rate(&config.train, &config.optimizer, self.steps),
+        };
         self.history.push(run, EpochRecord { metrics, seconds, learning_rate, val_auc })?;
         if let Some(curves) = &mut self.curves {
             curves.push(&metrics, learning_rate, val_auc)?;

@@ -111,6 +111,7 @@ fn whole_files(target: &str, fixtures: &Path) -> Result<Vec<Vec<u8>>, Box<dyn Er
         augment: AugmentConfig::default(),
         base: base.clone(),
         head: HeadConfig::default(),
+        linear: None,
         loss: LossConfig::default(),
         optimizer: OptimizerConfig::default(),
         train: TrainConfig { views: Some(2), patience: Some(3), ..TrainConfig::default() },

@@ -42,6 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         augment: AugmentConfig::default(),
         base: VggConfig::default(),
         head: HeadConfig::default(),
+        linear: None,
         loss: LossConfig::default(),
         optimizer: OptimizerConfig::default(),
         train: TrainConfig { epochs: epochs.parse()?, views, ..TrainConfig::default() },

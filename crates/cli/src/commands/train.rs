@@ -537,7 +537,13 @@ impl Completed<'_> {
                 better(monitor)
             ))?;
         }
-        output.say_last(format_args!("Best epoch: {} - {}", best.epoch, metrics_text(&best)))?;
+        if config.linear.is_none() {
+            output.say_last(format_args!(
+                "Best epoch: {} - {}",
+                best.epoch,
+                metrics_text(&best)
+            ))?;
+        }
         for warning in &warnings {
             output.say_last(warning)?;
         }
@@ -589,7 +595,8 @@ fn metrics_text(epoch: &Best) -> String {
 /// Returns advice if most images are right and the loss is high all the same, as features that are large for the learning
 /// rate make it.
 fn advice_on_scale(config: &RunConfig, best: Best) -> Option<String> {
-    let can_scale = !config.train.scale_features
+    let can_scale = config.linear.is_none()
+        && !config.train.scale_features
         && !matches!(config.start, InitialWeights::Model(_))
         && config.base.unfreeze.is_none();
     let can_pool = config.data.features.is_none() && config.base.pooling == Pooling::None;

@@ -47,6 +47,7 @@ pub(crate) fn config(data: &Path, augment: AugmentConfig) -> RunConfig {
             ..VggConfig::default()
         },
         head: HeadConfig { hidden_units: vec![16], dropout: 0.5, ..HeadConfig::default() },
+        linear: None,
         loss: LossConfig::default(),
         optimizer: OptimizerConfig::default(),
         train: TrainConfig { epochs: 4, batch_size: 4, seed: 9, ..TrainConfig::default() },
