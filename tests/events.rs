@@ -128,6 +128,8 @@ fn events_match_the_schema_and_cover_every_kind() {
     assert!(in_history.is_some());
     assert_eq!(epoch["val_auc"].as_f64(), in_history);
     assert_eq!(of_set.last().expect("an event")["best"]["val_auc"].as_f64(), in_history);
+    let linear = "train --features set --weights none --head linear --json --out linear";
+    all.extend(events(&workplace.run(linear).expect_success().stdout));
     all.extend(of_set);
     let schema: Value = serde_json::from_str(SCHEMA).expect("JSON");
     let of_schema = schema["oneOf"].as_array().expect("a list").iter();

@@ -17,6 +17,7 @@ mod hostile_names;
 #[path = "../crates/photos/tests/decode/images.rs"]
 mod images;
 mod layouts;
+mod linear;
 mod models;
 mod older_versions;
 #[cfg(unix)]

@@ -118,6 +118,10 @@ fn of_train(error: &TrainError) -> Option<String> {
         TrainError::HeadTooLarge { .. } => {
             "pool the features with `--pooling max`, choose a later layer with `--last-layer`, or lower `--image-size` or `--hidden-units`".into()
         }
+        TrainError::LinearMemory { .. } => {
+            "start a new run with a higher `--cache-mb`, or with `--pooling avg`".into()
+        }
+        TrainError::FewForFolds => "add images, or choose the strength with `--l2`".into(),
         TrainError::Diverged { last, .. } => format!(
             "start a new run with a lower `--learning-rate`; the state before this epoch is in `{}`",
             last.shown()
@@ -305,6 +309,8 @@ mod tests {
             Box::new(TrainError::InitialWeights { path: path(), fault: text() }),
             Box::new(TrainError::FreezesTrained { path: path(), name: text() }),
             Box::new(TrainError::HeadTooLarge { inputs: 1, hidden: text(), limit: 1 }),
+            Box::new(TrainError::LinearMemory { limit: 1 }),
+            Box::new(TrainError::FewForFolds),
             Box::new(TrainError::Diverged { epoch: 1, step: 1, last: path() }),
             Box::new(TrainError::Shards(damaged())),
             Box::new(TrainError::Model(ModelError::Base(mismatch(Suspicion::OtherNetwork)))),

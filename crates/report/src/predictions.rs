@@ -430,9 +430,9 @@ impl Predictions {
         self.accuracy() > f64::midpoint(always, 1.0)
     }
 
-    /// Returns images whose label may be wrong, the likeliest first. The model classifies them as another class, at
-    /// least as confidently as it recognizes that class's own images on average. This is confident learning (C.
-    /// Northcutt and others, 2021), ranked by the logit of the predicted class minus that of the label.
+    /// Returns images whose label may be wrong, the likeliest first. This is confident learning (C. Northcutt and others,
+    /// 2021; cleanlab: `find_label_issues` with `confident_learning`), ranked by the logit of the confident class minus
+    /// that of the label. It assumes that the model was not trained on the images.
     ///
     /// With the probability p(i, c) of class *c* for image *i*, the usual confidence of a class is
     ///
@@ -440,8 +440,9 @@ impl Predictions {
     /// t(c) = mean of p(i, c) over the images i with label c
     /// ```
     ///
-    /// An image with label *l* is listed if its predicted class *c* differs from *l* and p(i, c) >= t(c). The order is
-    /// by log p(i, c) - log p(i, l), largest first.
+    /// An image with label *l* is listed if the model is confident of another class *c*: p(i, c) >= t(c) - 1e-6, and *c* is
+    /// the only such class, or else the most likely class. Images whose most likely class is *l* are not listed. The order
+    /// is by log p(i, c) - log p(i, l), largest first.
     ///
     /// # Examples
     ///
@@ -464,13 +465,30 @@ impl Predictions {
         for (usual, class) in usual.iter_mut().zip(self.scores()) {
             *usual /= class.support as f64;
         }
-        let surplus =
-            |at: usize| self.logit(at, self.predicted[at]) - self.logit(at, self.labels[at]);
-        let mut found: Vec<usize> = (0..self.len())
-            .filter(|&at| !self.is_correct(at) && self.confidence(at) >= usual[self.predicted[at]])
-            .collect();
-        found.sort_by(|&a, &b| surplus(b).total_cmp(&surplus(a)));
-        found
+        // Both margins are cleanlab's.
+        let margin = 1e-6;
+        let confident = |at: usize| {
+            let label = self.labels[at];
+            let classes = || 0..self.classes;
+            let nearly = |class: usize| if class == label { margin } else { 0.0 };
+            let score = |class: usize| self.probability(at, class) + nearly(class);
+            // The first of equal ones.
+            let most_likely = classes().rev().max_by(|&a, &b| score(a).total_cmp(&score(b)))?;
+            if most_likely == label {
+                return None;
+            }
+            let is_confident =
+                |&class: &usize| self.probability(at, class) >= usual[class] - margin;
+            let mut confident = classes().filter(is_confident);
+            let class = match (confident.next()?, confident.next()) {
+                (only, None) => only,
+                _ => most_likely,
+            };
+            (class != label).then_some((at, self.logit(at, class) - self.logit(at, label)))
+        };
+        let mut found: Vec<(usize, f64)> = (0..self.len()).filter_map(confident).collect();
+        found.sort_by(|a, b| b.1.total_cmp(&a.1));
+        found.into_iter().map(|(at, _)| at).collect()
     }
 }
 

@@ -508,9 +508,7 @@ impl RunConfig {
             let expected = "unset if the run starts from a model or unfreezes layers";
             return Err(TrainError::Setting { name, value, expected });
         }
-        if let Some(linear) = self.linear {
-            linear.validate((head, &self.loss), (&self.start, base), *augment, *train)?;
-        }
+        self.validate_linear()?;
         check_head_size(head, base.output_count()?, 2)?;
         let weights = match &self.weights {
             WeightsChoice::File(path) => Some(path),
@@ -521,6 +519,40 @@ impl RunConfig {
             Some(path) => Err(TrainError::PathText(path.clone())),
             None => Ok(()),
         }
+    }
+
+    /// Checks that the other settings fit a linear head, if the run has one.
+    fn validate_linear(&self) -> Result<(), TrainError> {
+        let Some(LinearConfig { c }) = self.linear else { return Ok(()) };
+        let Self { start, augment, base, head, loss, train, .. } = self;
+        let plain = HeadConfig { hidden_units: vec![], dropout: 0.0, ..HeadConfig::default() };
+        let is_solved_once = train.views.is_some() || augment.is_none();
+        let unset = "unset for a linear head";
+        for (fits, name, value, expected) in [
+            (
+                c.is_none_or(|c| c > 0.0 && c.is_finite()),
+                "linear.c",
+                c.unwrap_or_default().to_string(),
+                "a positive number, or unset",
+            ),
+            (*head == plain, "head", head.hidden_text(), "no hidden layers, and no dropout"),
+            (train.epochs == 1, "epochs", train.epochs.to_string(), "1 for a linear head"),
+            (is_solved_once, "augment", "on".into(), "off for a linear head without `views`"),
+            (!train.scale_features, "scale_features", "true".into(), unset),
+            (
+                loss.label_smoothing == 0.0,
+                "label_smoothing",
+                loss.label_smoothing.to_string(),
+                unset,
+            ),
+            (*start == InitialWeights::Random, "start", "set".into(), unset),
+            (base.unfreeze.is_none(), "unfreeze", base.unfreeze.clone().unwrap_or_default(), unset),
+        ] {
+            if !fits {
+                return Err(TrainError::Setting { name, value, expected });
+            }
+        }
+        Ok(())
     }
 
     /// Checks that the settings fit the classes.

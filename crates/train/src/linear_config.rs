@@ -1,11 +1,6 @@
 //! Settings of a linear head.
 
-use augment::AugmentConfig;
-use head::HeadConfig;
 use serde::{Deserialize, Serialize};
-use vgg::VggConfig;
-
-use crate::{InitialWeights, LossConfig, TrainConfig, TrainError};
 
 /// Settings of a linear head: a dense layer without hidden layers that is solved by logistic regression, instead of being
 /// trained in epochs. [`linear::LogisticRegression`] has the objective.
@@ -45,46 +40,4 @@ impl LinearConfig {
 
     /// Number of folds of the cross-validation that chooses C; fewer if a class has fewer images.
     pub const FOLDS: usize = 5;
-
-    /// Checks that the other settings of a run fit a linear head.
-    pub(crate) fn validate(
-        self,
-        (head, loss): (&HeadConfig, &LossConfig),
-        (start, base): (&InitialWeights, &VggConfig),
-        augment: AugmentConfig,
-        train: TrainConfig,
-    ) -> Result<(), TrainError> {
-        let plain = HeadConfig { hidden_units: vec![], dropout: 0.0, ..HeadConfig::default() };
-        let unset = "unset for a linear head";
-        for (fits, name, value, expected) in [
-            (
-                self.c.is_none_or(|c| c > 0.0 && c.is_finite()),
-                "linear.c",
-                self.c.unwrap_or_default().to_string(),
-                "a positive number, or unset",
-            ),
-            (*head == plain, "head", head.hidden_text(), "no hidden layers, and no dropout"),
-            (train.epochs == 1, "epochs", train.epochs.to_string(), "1 for a linear head"),
-            (
-                train.views.is_some() || augment.is_none(),
-                "augment",
-                "on".into(),
-                "off for a linear head without augmented copies",
-            ),
-            (!train.scale_features, "scale_features", "true".into(), unset),
-            (
-                loss.label_smoothing == 0.0,
-                "label_smoothing",
-                loss.label_smoothing.to_string(),
-                unset,
-            ),
-            (*start == InitialWeights::Random, "start", "set".into(), unset),
-            (base.unfreeze.is_none(), "unfreeze", base.unfreeze.clone().unwrap_or_default(), unset),
-        ] {
-            if !fits {
-                return Err(TrainError::Setting { name, value, expected });
-            }
-        }
-        Ok(())
-    }
 }

@@ -68,11 +68,12 @@ impl RunReport<'_> {
     #[doc(alias = "png")]
     pub fn plots(&self) -> Vec<(&'static str, Vec<u8>)> {
         let is_of_many = self.classes.len() > MANY;
-        let mut plots = vec![
-            ("loss.png", self.loss().png()),
-            ("accuracy.png", self.accuracy().png()),
-            ("reliability.png", self.reliability().png()),
-        ];
+        let mut plots = vec![];
+        if !self.history.is_empty() {
+            plots.push(("loss.png", self.loss().png()));
+            plots.push(("accuracy.png", self.accuracy().png()));
+        }
+        plots.push(("reliability.png", self.reliability().png()));
         if is_of_many {
             plots.push(("confusion.png", confusion_of_many(self.classes, self.predictions)));
             plots.push((SCORES, table_of(self.classes, self.predictions)));

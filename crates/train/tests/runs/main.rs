@@ -3,6 +3,7 @@
 mod arrays;
 mod engines;
 mod job;
+mod linear;
 mod patience;
 mod unfreeze;
 mod views;

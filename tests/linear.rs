@@ -1,0 +1,88 @@
+//! Linear heads: `train --head linear` with `--l2`, and the commands that use its model.
+
+use crate::harness::{TestDir, refused};
+
+/// Arguments of a run with a linear head on `photos`.
+const LINEAR: &str =
+    "train photos --weights none --image-size 32 --last-layer block1_pool --head linear";
+
+#[test]
+fn model_is_used_like_any_other() {
+    let workplace = TestDir::with_photos();
+    let done = workplace.run(&format!("{LINEAR} --out run")).expect_success().stdout;
+    for part in [
+        "Head          linear, L2 penalty chosen by cross-validation: ",
+        "Training      logistic regression on standardized features, solved at once\n",
+        "Augmentation  none; features are computed once\n",
+        "\nSolved the linear head in ",
+        ", the best of 19 in cross-validation (loss ",
+    ] {
+        assert!(done.contains(part), "`{part}` in {done}");
+    }
+    assert!(!done.contains("Epoch") && !done.contains("epoch"), "{done}");
+    let page = workplace.read("run/report.html");
+    for part in ["L2 penalty", "in cross-validation", "--head linear"] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("--epochs") && !page.contains("--learning-rate"));
+    assert_eq!(
+        workplace.names_in("run/plots").iter().filter(|name| name.contains("loss")).count(),
+        0
+    );
+    let evaluated = workplace.run("evaluate run/best").expect_success().stdout;
+    assert!(evaluated.contains("loss: "), "{evaluated}");
+    workplace.run("predict photos/validation --model run/best").expect_success();
+    workplace.run("show run").expect_success();
+    let complete = workplace.run("train --resume run").expect_success().stdout;
+    assert!(complete.contains(" is complete "), "{complete}");
+}
+
+#[test]
+fn copies_class_weights_and_c_are_used() {
+    let workplace = TestDir::with_photos().on_cpu();
+    let flags = "--views 2 --class-weight balanced --l2 0.01 --threshold best-f1 --out run";
+    let done = workplace.run(&format!("{LINEAR} {flags}")).expect_success().stdout;
+    let unbroken = done.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in ["; all of them are used", "L2 penalty with C = 0.01", " with C = 0.01. "] {
+        assert!(unbroken.contains(part), "`{part}` in {done}");
+    }
+    // 12 validation images, and 2 copies of each of 12 training images.
+    assert_eq!(workplace.cached("features").len(), 36);
+}
+
+#[test]
+fn features_of_a_set_give_the_same_model_as_their_images() {
+    let workplace = TestDir::with_photos();
+    let base = "--weights none --image-size 32 --last-layer block1_pool";
+    workplace.run(&format!("{LINEAR} --out images")).expect_success();
+    workplace.run(&format!("features photos --out set {base}")).expect_success();
+    let on_set = "train --features set --weights none --head linear --out of-set";
+    workplace.run(on_set).expect_success();
+    assert_eq!(workplace.history("of-set"), workplace.history("images"));
+}
+
+#[test]
+fn flags_of_other_heads_are_refused() {
+    let workplace = TestDir::with_photos();
+    for (flag, hint) in [
+        ("--epochs 3", "`--epochs` with `--head linear`"),
+        ("--hidden-units 8", "`--hidden-units` with"),
+        ("--optimizer adam", "`--optimizer` with"),
+        ("--seeds 1,2", "`--seeds` with"),
+        ("--zoom 0.1", "add `--views COPIES`"),
+    ] {
+        refused(&workplace, &format!("{LINEAR} {flag}"), hint);
+    }
+    let zero = workplace.run(&format!("{LINEAR} --l2 0"));
+    assert_eq!(zero.status, Some(2));
+    assert!(zero.stderr.contains("expected `auto` or a positive number"), "{}", zero.stderr);
+    let dense = LINEAR.replace(" --head linear", "");
+    refused(&workplace, &format!("{dense} --l2 1"), "`--l2` without `--head linear`");
+    let full = workplace.run(&format!("{LINEAR} --cache-mb 0"));
+    assert_eq!(full.status, Some(2));
+    assert!(
+        full.stderr.contains("\nhint: start a new run with a higher `--cache-mb`"),
+        "{}",
+        full.stderr
+    );
+}
