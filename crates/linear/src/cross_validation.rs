@@ -102,11 +102,12 @@ fn path(
 ) -> Result<Vec<CrossValidation>, LinearError> {
     let of_fold = |fold: &Fold| {
         assert!(!fold.held_out.is_empty(), "a fold holds out samples");
+        let inputs = regression.inputs(samples, &fold.train, grid.len(), is_cancelled)?;
         let mut last: Option<Fit> = None;
         let mut of_grid = vec![];
         for &c in grid {
             let regression = LogisticRegression { c, ..*regression };
-            let fit = regression.fit_rows(samples, &fold.train, last.as_ref(), is_cancelled)?;
+            let fit = regression.solve(samples, &inputs, last.as_ref(), is_cancelled)?;
             let logits = |&row: &usize| (row, fit.model.logits(samples.row(row)));
             of_grid.push(fold.held_out.iter().map(logits).collect::<Vec<_>>());
             last = Some(fit);

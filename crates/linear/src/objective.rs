@@ -1,13 +1,15 @@
 //! Objective of logistic regression and its gradient.
 
+use std::ops::Range;
 use std::sync::Mutex;
 
 use argmin::core::{CostFunction, Error, Gradient};
-use gemm::{Parallelism, gemm};
 use rayon::prelude::*;
 
+use crate::inputs::Inputs;
 use crate::model::{loss, probabilities};
-use crate::standardization::{Standardization, added};
+use crate::product::{Matrix, add_product};
+use crate::standardization::added;
 use crate::{IsCancelled, LinearError, Samples};
 
 /// Number of parts that the samples are divided into. It does not depend on the number of threads, and so the sums over the
@@ -23,11 +25,10 @@ const BLOCK: usize = 1 << 17;
 /// sum of weight loss / sum of weight + squared norm of the kernel / (2 C sum of weight)
 /// ```
 ///
-/// The parameters are the kernel (features, outputs) and the bias (outputs) for standardized features.
+/// The parameters are the kernel (inputs, outputs) and the bias (outputs).
 pub(crate) struct Objective<'a> {
     samples: &'a Samples<'a>,
-    rows: &'a [usize],
-    standardization: &'a Standardization,
+    inputs: &'a Inputs<'a>,
     outputs: usize,
     /// Factor of half the squared norm.
     penalty: f64,
@@ -41,20 +42,19 @@ pub(crate) struct Objective<'a> {
 impl<'a> Objective<'a> {
     pub(crate) fn new(
         samples: &'a Samples<'a>,
-        rows: &'a [usize],
-        standardization: &'a Standardization,
+        inputs: &'a Inputs<'a>,
         c: f64,
         is_cancelled: IsCancelled<'a>,
     ) -> Self {
         let outputs = if samples.classes() == 2 { 1 } else { samples.classes() };
-        let total: f64 = rows.iter().map(|&row| samples.weight(row)).sum();
+        let total: f64 = inputs.rows.iter().map(|&row| samples.weight(row)).sum();
         let (penalty, last) = ((c * total).recip(), Mutex::new(None));
-        Self { samples, rows, standardization, outputs, penalty, total, is_cancelled, last }
+        Self { samples, inputs, outputs, penalty, total, is_cancelled, last }
     }
 
     /// Returns the number of parameters.
     pub(crate) fn parameters(&self) -> usize {
-        (self.samples.width() + 1) * self.outputs
+        (self.inputs.width() + 1) * self.outputs
     }
 
     /// Returns the factor of half the squared norm.
@@ -78,10 +78,11 @@ impl<'a> Objective<'a> {
             return Err(LinearError::Cancelled);
         }
         let (kernel, _) = parameters.split_at(parameters.len() - self.outputs);
-        let parts: Vec<(f64, Vec<f64>)> = self
-            .rows
-            .par_chunks(self.rows.len().div_ceil(PARTS))
-            .map(|rows| self.of_part(rows, parameters))
+        let count = self.inputs.rows.len();
+        let part = count.div_ceil(PARTS);
+        let parts: Vec<(f64, Vec<f64>)> = (0..count.div_ceil(part))
+            .into_par_iter()
+            .map(|at| self.of_part(at * part..count.min((at + 1) * part), parameters))
             .collect();
         let add = |(loss, gradient): (f64, Vec<f64>), (other, values): (f64, Vec<f64>)| {
             (loss + other, added(gradient, values))
@@ -96,22 +97,28 @@ impl<'a> Objective<'a> {
     }
 
     /// Returns the sum of the weighted losses of some samples, and its gradient.
-    fn of_part(&self, rows: &[usize], parameters: &[f64]) -> (f64, Vec<f64>) {
-        let (width, outputs) = (self.samples.width(), self.outputs);
+    fn of_part(&self, part: Range<usize>, parameters: &[f64]) -> (f64, Vec<f64>) {
+        let (width, outputs) = (self.inputs.width(), self.outputs);
         let (kernel, bias) = parameters.split_at(width * outputs);
+        let kernel = Matrix::rows(kernel, [width, outputs]);
         let mut sum = 0.0;
         let mut gradient = vec![0.0; parameters.len()];
         let (of_kernel, of_bias) = gradient.split_at_mut(width * outputs);
-        let most = (BLOCK / width).clamp(1, rows.len());
-        let mut features = vec![0.0; most * width];
-        for rows in rows.chunks(most) {
-            let features = &mut features[..rows.len() * width];
-            for (&row, to) in rows.iter().zip(features.chunks_exact_mut(width)) {
-                self.standardization.apply(self.samples.row(row), to);
+        let most = (BLOCK / width.max(1)).clamp(1, part.len());
+        let mut values = vec![0.0; most * width];
+        for from in part.clone().step_by(most) {
+            let block = from..part.end.min(from + most);
+            let count = block.len();
+            let values = &mut values[..count * width];
+            if width > 0 {
+                for (at, to) in block.clone().zip(values.chunks_exact_mut(width)) {
+                    self.inputs.write(at, to);
+                }
             }
-            let mut logits = bias.repeat(rows.len());
-            add_product(features, kernel, &mut logits, [rows.len(), width, outputs], false);
-            for (&row, logits) in rows.iter().zip(logits.chunks_exact_mut(outputs)) {
+            let mut logits = bias.repeat(count);
+            add_product(Matrix::rows(values, [count, width]), kernel, &mut logits);
+            for (at, logits) in block.zip(logits.chunks_exact_mut(outputs)) {
+                let row = self.inputs.rows[at];
                 let (label, weight) = (self.samples.labels()[row], self.samples.weight(row));
                 sum += weight * loss(logits, label);
                 // The gradient by the logits.
@@ -123,49 +130,10 @@ impl<'a> Objective<'a> {
                     *bias += *to;
                 }
             }
-            add_product(features, &logits, of_kernel, [width, rows.len(), outputs], true);
+            let values = Matrix::columns(values, [width, count]);
+            add_product(values, Matrix::rows(&logits, [count, outputs]), of_kernel);
         }
         (sum, gradient)
-    }
-}
-
-/// Adds the matrix product of `left` (length, inner) and `right` (inner, columns) to `to`. If `is_transposed`, `left` is
-/// stored as (inner, length). All are row-major.
-fn add_product(
-    left: &[f64],
-    right: &[f64],
-    to: &mut [f64],
-    [length, inner, columns]: [usize; 3],
-    is_transposed: bool,
-) {
-    assert_eq!(left.len(), length * inner);
-    assert_eq!(right.len(), inner * columns);
-    assert_eq!(to.len(), length * columns);
-    let [inner_stride, length_stride] = if is_transposed { [length, 1] } else { [1, inner] };
-    // SAFETY: the strides address exactly the values of the three slices, whose lengths are checked above, and `to` is
-    // borrowed exclusively.
-    unsafe {
-        gemm(
-            length,
-            columns,
-            inner,
-            to.as_mut_ptr(),
-            1,
-            columns as isize,
-            true,
-            left.as_ptr(),
-            inner_stride as isize,
-            length_stride as isize,
-            right.as_ptr(),
-            1,
-            columns as isize,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            Parallelism::None,
-        );
     }
 }
 

@@ -4,8 +4,8 @@ use argmin::core::{Executor, State};
 use argmin::solver::linesearch::MoreThuenteLineSearch;
 use argmin::solver::quasinewton::LBFGS;
 
+use crate::inputs::Inputs;
 use crate::objective::Objective;
-use crate::standardization::Standardization;
 use crate::{IsCancelled, LinearError, LinearModel, Samples};
 
 /// Number of earlier steps from which the solver estimates curvature.
@@ -64,7 +64,7 @@ pub struct Fit {
     pub objective: f64,
     /// Number of iterations.
     pub iterations: usize,
-    /// Parameters for standardized features, from which another fit can start.
+    /// Parameters for the inputs, from which another fit can start.
     parameters: Vec<f64>,
 }
 
@@ -86,28 +86,39 @@ impl LogisticRegression {
         is_cancelled: IsCancelled<'_>,
     ) -> Result<Fit, LinearError> {
         let rows: Vec<usize> = (0..samples.len()).collect();
-        self.fit_rows(samples, &rows, None, is_cancelled)
+        let inputs = self.inputs(samples, &rows, 1, is_cancelled)?;
+        self.solve(samples, &inputs, None, is_cancelled)
     }
 
-    /// Trains on some of the samples, starting from another fit on the same features.
-    pub(crate) fn fit_rows(
+    /// Prepares some of the samples for a number of calls of [`Self::solve`].
+    pub(crate) fn inputs<'a>(
         &self,
-        samples: &Samples<'_>,
-        rows: &[usize],
-        start: Option<&Fit>,
+        samples: &'a Samples<'a>,
+        rows: &'a [usize],
+        fits: usize,
         is_cancelled: IsCancelled<'_>,
-    ) -> Result<Fit, LinearError> {
-        self.check()?;
+    ) -> Result<Inputs<'a>, LinearError> {
         let mut is_empty = vec![true; samples.classes()];
         for &row in rows {
             is_empty[samples.labels()[row]] = false;
         }
-        if let Some(class) = is_empty.iter().position(|&is_empty| is_empty) {
-            return Err(LinearError::EmptyClass(class));
+        match is_empty.iter().position(|&is_empty| is_empty) {
+            Some(class) => Err(LinearError::EmptyClass(class)),
+            None => Inputs::new(samples, rows, fits, is_cancelled),
         }
-        let standardization = Standardization::of(samples, rows);
-        let objective = Objective::new(samples, rows, &standardization, self.c, is_cancelled);
-        let (width, outputs) = (samples.width(), objective.outputs());
+    }
+
+    /// Trains on prepared samples, starting from another fit on the same ones.
+    pub(crate) fn solve(
+        &self,
+        samples: &Samples<'_>,
+        inputs: &Inputs<'_>,
+        start: Option<&Fit>,
+        is_cancelled: IsCancelled<'_>,
+    ) -> Result<Fit, LinearError> {
+        self.check()?;
+        let objective = Objective::new(samples, inputs, self.c, is_cancelled);
+        let outputs = objective.outputs();
         let start =
             start.map_or_else(|| vec![0.0; objective.parameters()], |fit| fit.parameters.clone());
 
@@ -138,9 +149,9 @@ impl LogisticRegression {
             parameters =
                 result.state().get_best_param().expect("the first parameters at least").clone();
         };
-        let (mut kernel, mut bias) = (parameters.clone(), vec![]);
-        bias.extend(kernel.drain(width * outputs..));
-        standardization.fold_into(&mut kernel, &mut bias);
+        let (of_inputs, bias) = parameters.split_at(inputs.width() * outputs);
+        let (mut kernel, mut bias) = (inputs.kernel(of_inputs, outputs), bias.to_vec());
+        inputs.standardization.fold_into(&mut kernel, &mut bias);
         let objective = value * self.c * objective.total();
         Ok(Fit { model: LinearModel { kernel, bias }, objective, iterations, parameters })
     }

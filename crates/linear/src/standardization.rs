@@ -43,9 +43,9 @@ impl Standardization {
         Self { factors: squares.iter().zip(&means).map(factor).collect(), means }
     }
 
-    /// Writes the standardized features of a sample to `to`.
-    pub(crate) fn apply(&self, row: &[f32], to: &mut [f64]) {
-        let constants = self.means.iter().zip(&self.factors);
+    /// Writes standardized features of a sample to `to`: those in `row`, from the feature `from` on.
+    pub(crate) fn apply(&self, row: &[f32], from: usize, to: &mut [f64]) {
+        let constants = self.means[from..].iter().zip(&self.factors[from..]);
         for ((to, &value), (mean, factor)) in to.iter_mut().zip(row).zip(constants) {
             *to = (f64::from(value) - mean) * factor;
         }
