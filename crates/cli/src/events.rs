@@ -4,7 +4,7 @@ use std::path::Path;
 
 use model::Metrics;
 use serde_json::{Value, json};
-use train::{Best, ImageSet, TrainingEvent};
+use train::{Best, FoldMetric, ImageSet, TrainingEvent};
 use vgg::Origin;
 
 use crate::run_summary::{RunSummary, SharedCounts, count_classes, shared_images};
@@ -60,6 +60,14 @@ pub(crate) fn event_json(event: &TrainingEvent) -> Option<Value> {
             json!({"event": "read", "set": name_of(*set), "done": done, "total": total})
         }
         TrainingEvent::Streamed { bytes } => json!({"event": "streamed", "bytes": bytes}),
+        TrainingEvent::Fold { done, total } => {
+            json!({"event": "fold", "done": done, "total": total})
+        }
+        TrainingEvent::CrossValidated(found) => {
+            let of = |FoldMetric { name, mean, deviation }| json!({"metric": name, "mean": mean, "standard_deviation": deviation});
+            let metrics: Vec<Value> = found.metrics().into_iter().map(of).collect();
+            json!({"event": "cross_validated", "images": found.folds.len(), "metrics": metrics})
+        }
         TrainingEvent::Solved(solution) => {
             let mut event = json!(solution);
             event["event"] = "solved".into();

@@ -14,7 +14,7 @@ use photos::{PhotosError, Split};
 use quoting::{Shown, argument};
 use serve::ServeError;
 use shards::{ShardingError, ShardsError};
-use train::TrainError;
+use train::{LinearError, TrainError};
 use vgg::{Suspicion, VggError};
 
 /// Separator between a message and its hint, as printed, and in the text of errors of this program.
@@ -118,9 +118,10 @@ fn of_train(error: &TrainError) -> Option<String> {
         TrainError::HeadTooLarge { .. } => {
             "pool the features with `--pooling max`, choose a later layer with `--last-layer`, or lower `--image-size` or `--hidden-units`".into()
         }
-        TrainError::LinearMemory { .. } => {
+        TrainError::FeaturesMemory { .. } => {
             "start a new run with a higher `--cache-mb`, or with `--pooling avg`".into()
         }
+        TrainError::Linear(LinearError::FewGroups { .. }) => "add images, or use fewer `--folds`".into(),
         TrainError::FewForFolds => "add images, or choose the strength with `--l2`".into(),
         TrainError::Diverged { last, .. } => format!(
             "start a new run with a lower `--learning-rate`; the state before this epoch is in `{}`",
@@ -309,7 +310,7 @@ mod tests {
             Box::new(TrainError::InitialWeights { path: path(), fault: text() }),
             Box::new(TrainError::FreezesTrained { path: path(), name: text() }),
             Box::new(TrainError::HeadTooLarge { inputs: 1, hidden: text(), limit: 1 }),
-            Box::new(TrainError::LinearMemory { limit: 1 }),
+            Box::new(TrainError::FeaturesMemory { limit: 1 }),
             Box::new(TrainError::FewForFolds),
             Box::new(TrainError::Diverged { epoch: 1, step: 1, last: path() }),
             Box::new(TrainError::Shards(damaged())),

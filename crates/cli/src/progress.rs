@@ -6,7 +6,8 @@ use std::time::Duration;
 use console::Term;
 use model::Metrics;
 use train::{
-    ImageSet, LinearSolution, OptimizerConfig, RunConfig, Schedule, TrainConfig, TrainingEvent,
+    FoldMetric, FoldPredictions, ImageSet, LinearSolution, OptimizerConfig, RunConfig, Schedule,
+    TrainConfig, TrainingEvent,
 };
 
 use crate::bar::Bar;
@@ -72,6 +73,13 @@ impl Progress {
                     stdout(),
                     "The training features take {megabytes} MB, more than is left of `--cache-mb`. Every epoch reads them again, shuffled in parts."
                 )?;
+            }
+            TrainingEvent::Fold { done, total } => {
+                self.bar.count(*done, *total, "folds");
+            }
+            TrainingEvent::CrossValidated(found) => {
+                self.bar.clear();
+                write_folds(&mut stdout(), found)?;
             }
             TrainingEvent::Solved(LinearSolution { c, iterations, candidates }) => {
                 self.bar.clear();
@@ -197,6 +205,18 @@ impl Progress {
         self.bar.move_to(step, steps, format!("Epoch {epoch}/{epochs}"), texts.join(" - "));
         Ok(())
     }
+}
+
+/// Writes the metrics of a cross-validation.
+fn write_folds(out: &mut impl Write, found: &FoldPredictions) -> io::Result<()> {
+    let images = found.folds.len();
+    let folds = found.folds.iter().max().map_or(0, |last| last + 1);
+    writeln!(out, "Cross-validation of {images} training images in {folds} folds:")?;
+    writeln!(out, "  {:21}     mean  standard deviation", "metric")?;
+    for FoldMetric { name, mean, deviation } in found.metrics() {
+        writeln!(out, "  {name:21}  {mean:7.4}  {deviation:18.4}")?;
+    }
+    Ok(())
 }
 
 /// Rounds a learning rate to seven digits, which removes the rounding error of its multiplication by 0.1.

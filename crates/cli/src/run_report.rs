@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ::report::{Predictions, ReportImage, RunReport};
+use ::report::{FoldResults, Predictions, ReportImage, RunReport};
 use augment::ImageRef;
 use formats::FormatError;
 use head::Activation;
@@ -12,8 +12,8 @@ use photos::{ImageDataset, SplitDatasets};
 use quoting::{Shown, argument};
 use serde::Serialize;
 use train::{
-    InitialWeights, LinearSolution, Monitor, OptimizerKind, RunConfig, Schedule, WeightsChoice,
-    order_of_epoch,
+    FoldPredictions, InitialWeights, LinearSolution, Monitor, OptimizerKind, RunConfig, Schedule,
+    WeightsChoice, order_of_epoch,
 };
 
 use crate::arguments::WEIGHTS_FOLDER;
@@ -98,6 +98,19 @@ pub(crate) fn write(
         ("training time", format!("{:.1} s", history.seconds)),
     ];
     let of_run = of_run.into_iter().chain(penalty);
+    let folds = FoldPredictions::read(run, &card.classes)?;
+    if let Some(found) = &folds {
+        let (found, images) = (found.files.len(), training.labels().len());
+        anyhow::ensure!(
+            found == images,
+            "`folds.csv` has {found} images, but {images} are used for training\nhint: restore the images, or train again"
+        );
+    }
+    let folds = folds.map(|found| FoldResults {
+        count: found.folds.iter().max().map_or(0, |last| last + 1),
+        metrics: found.metrics(),
+        predictions: found.predictions,
+    });
     let notes: Vec<String> = [starting_model::note(config, images), duplicates_of(images)]
         .into_iter()
         .flatten()
@@ -115,6 +128,7 @@ pub(crate) fn write(
             config.train.monitor
         ),
         predictions: &predictions,
+        folds: folds.as_ref(),
         test: test.as_ref(),
         notes: &notes,
         augmented: &augmented(config, training)?,
@@ -122,7 +136,8 @@ pub(crate) fn write(
         command: &command(config),
         settings: &settings,
     };
-    let text = with_images(&page, validation, &config.data.path, &explainer)?;
+    let shown = if folds.is_some() { &[validation, training][..] } else { &[validation][..] };
+    let text = with_images(&page, shown, &config.data.path, &explainer)?;
     let plots = run.join(PLOTS);
     std::fs::create_dir_all(&plots).map_err(|error| FormatError::io(&plots, error))?;
     for (name, bytes) in page.plots() {
@@ -159,6 +174,7 @@ impl EvaluationReport<'_> {
             best: 0,
             monitor: "lowest val_loss",
             predictions,
+            folds: None,
             test: None,
             notes: &[],
             augmented: &[],
@@ -166,19 +182,30 @@ impl EvaluationReport<'_> {
             command,
             settings: "",
         };
-        let text = with_images(&page, photos, root, explainer)?;
+        let text = with_images(&page, &[photos], root, explainer)?;
         Ok(formats::write_atomic(path, text.as_bytes())?)
     }
 }
 
-/// Returns the text of a page that shows images of `photos`, named relative to the folder `root`.
+/// Returns the text of a page that shows images of `datasets`, one after another, named relative to the folder `root`.
 fn with_images(
     page: &RunReport<'_>,
-    photos: &ImageDataset,
+    datasets: &[&ImageDataset],
     root: &Path,
     explainer: &Explainer,
 ) -> anyhow::Result<String> {
+    let find = |at: usize| {
+        let mut at = at;
+        let dataset = datasets.iter().find(|dataset| {
+            let count = dataset.labels().len();
+            let is_here = at < count;
+            at -= if is_here { 0 } else { count };
+            is_here
+        });
+        (*dataset.expect("an image of the datasets"), at)
+    };
     let image = |at| {
+        let (photos, at) = find(at);
         let path = photos.path(at);
         let name = path.strip_prefix(root).unwrap_or(path);
         let [height, width] = photos.size();
@@ -188,9 +215,13 @@ fn with_images(
             image: image.expect("the image is height x width x 3"),
         })
     };
-    let heat_map = |at| {
-        let class = Some(page.predictions.predicted(at));
-        let explanations = explainer.explain(&[&photos.pixels(at)?], class);
+    let heat_map = |at: usize| {
+        let class = match (at.checked_sub(page.predictions.len()), page.folds) {
+            (Some(at), Some(folds)) => folds.predictions.predicted(at),
+            _ => page.predictions.predicted(at),
+        };
+        let (photos, at) = find(at);
+        let explanations = explainer.explain(&[&photos.pixels(at)?], Some(class));
         let explanations = explanations.map_err(|error| named(error, |_| photos.path(at)))?;
         let HeatMap { size: [height, width], values } = &explanations[0].heat_map;
         let values = values.iter().map(|value| (value * 255.0).round() as u8).collect();
@@ -295,6 +326,7 @@ fn command(config: &RunConfig) -> String {
     add("base-learning-rate", base.unfreeze.as_ref().map(|_| train.base_learning_rate.to_string()));
     add("val-split", data.validation_split.map(|share| share.to_string()));
     add("test-split", data.test_split.map(|share| share.to_string()));
+    add("folds", data.folds.map(|folds| folds.to_string()));
     add("group-duplicates", set(data.group_duplicates));
     if let Some(linear) = config.linear {
         add("head", Some("linear".into()));

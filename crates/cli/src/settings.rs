@@ -101,7 +101,12 @@ pub(crate) struct TrainSettings {
     /// Fraction of each class evaluated once, at the end, if DATA has no test folder [default: none]
     #[arg(long, value_name = "FRACTION", help_heading = "Data")]
     test_split: Option<f64>,
-    /// Keep near duplicates in the same split
+    /// Also cross-validate on the training images, in this many folds
+    ///
+    /// For each fold, a model is trained on the other images and predicts the images of the fold. Means and standard deviations of the metrics are printed, the predictions are in `folds.csv`, and the page lists label errors among all images. It needs --head linear or --no-augment.
+    #[arg(long, value_name = "FOLDS", help_heading = "Data", conflicts_with_all = ["from", "head_from", "unfreeze"])]
+    folds: Option<usize>,
+    /// Keep near duplicates in the same split, and in the same fold
     ///
     /// Otherwise the validation and the test split may contain near duplicates of training images.
     #[arg(long, help_heading = "Data")]
@@ -370,6 +375,7 @@ impl TrainSettings {
                 validation_folder: None,
                 test_folder: features.and_then(|features| features.folders.as_ref()?.test.clone()),
                 seed: data_seed,
+                folds: self.folds,
                 group_duplicates: self.group_duplicates,
                 cache_mb: self.cache_mb.unwrap_or(default.data.cache_mb),
                 cache_dir: match self.features {
@@ -423,6 +429,10 @@ impl TrainSettings {
             HeadKind::Dense => config,
             HeadKind::Linear => with_linear_head(config, self.l2, self.unused_by_linear())?,
         };
+        anyhow::ensure!(
+            self.folds.is_none() || config.linear.is_some() || config.augment.is_none(),
+            "`--folds` with augmentation of a dense head, which would take as long as many runs\nhint: add `--head linear` or `--no-augment`"
+        );
         config.validate()?;
         Ok(config)
     }

@@ -85,8 +85,38 @@ impl LogisticRegression {
         samples: &Samples<'_>,
         is_cancelled: IsCancelled<'_>,
     ) -> Result<Fit, LinearError> {
-        let rows: Vec<usize> = (0..samples.len()).collect();
-        let inputs = self.inputs(samples, &rows, 1, is_cancelled)?;
+        self.fit_on(samples, &(0..samples.len()).collect::<Vec<_>>(), is_cancelled)
+    }
+
+    /// Trains on the samples with these indices.
+    ///
+    /// # Errors
+    ///
+    /// See [`Self::fit`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if a sample does not exist.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use linear::{LogisticRegression, Samples};
+    ///
+    /// let (features, labels) = ([0.0, 1.0, 2.0, 3.0, 4.0, 90.0], [0, 0, 1, 0, 1, 1]);
+    /// let samples = Samples::new(&features, &labels, 2)?;
+    /// let of_some = LogisticRegression::default().fit_on(&samples, &[0, 1, 2, 3, 4], &|| false)?;
+    /// let fifth = Samples::new(&features[..5], &labels[..5], 2)?;
+    /// assert_eq!(of_some.model, LogisticRegression::default().fit(&fifth, &|| false)?.model);
+    /// # Ok::<(), linear::LinearError>(())
+    /// ```
+    pub fn fit_on(
+        &self,
+        samples: &Samples<'_>,
+        rows: &[usize],
+        is_cancelled: IsCancelled<'_>,
+    ) -> Result<Fit, LinearError> {
+        let inputs = self.inputs(samples, rows, 1, is_cancelled)?;
         self.solve(samples, &inputs, None, is_cancelled)
     }
 

@@ -36,6 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         best: 1,
         monitor: "lowest val_loss",
         predictions: &predictions,
+        folds: None,
         test: None,
         notes: &[],
         augmented: &[],

@@ -154,6 +154,22 @@ impl Predictions {
         }
     }
 
+    /// Returns the main metrics with their names for people, without intervals.
+    pub(crate) fn values(&self) -> [(&'static str, Option<f64>); 8] {
+        let [balanced, auc, average_precision, log_loss, ece, brier, mcc] =
+            Parts::of(self).metrics(&vec![1; self.len()]);
+        [
+            ("accuracy", Some(self.accuracy())),
+            ("balanced accuracy", balanced),
+            ("AUC", auc),
+            ("average precision", average_precision),
+            ("log loss", log_loss),
+            ("calibration error", ece),
+            ("Brier score", brier),
+            ("Matthews' coefficient", mcc),
+        ]
+    }
+
     fn wilson(&self) -> Estimate {
         let (value, count) = (self.accuracy(), self.len() as f64);
         let square = NORMAL * NORMAL;

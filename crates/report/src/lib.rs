@@ -3,6 +3,7 @@
 
 mod calibration;
 mod evaluation;
+mod folds;
 mod overall;
 #[cfg(feature = "page")]
 mod page;
@@ -12,8 +13,9 @@ mod threshold;
 
 pub use calibration::{BINS, Bin};
 pub use evaluation::{Estimate, Evaluation};
+pub use folds::FoldMetric;
 #[cfg(feature = "page")]
-pub use page::{ComparedRun, Comparison, Epoch, ReportImage, RunReport, SeedSpread};
+pub use page::{ComparedRun, Comparison, Epoch, FoldResults, ReportImage, RunReport, SeedSpread};
 pub use predictions::{ClassScores, Predictions};
 pub use roc::RocPoint;
 pub use threshold::{Threshold, ThresholdRule, ThresholdRuleError};

@@ -15,4 +15,4 @@ mod thumbnail;
 
 pub use comparison::{ComparedRun, Comparison, SeedSpread};
 pub use image_lists::ReportImage;
-pub use run_report::{Epoch, RunReport};
+pub use run_report::{Epoch, FoldResults, RunReport};

@@ -29,7 +29,7 @@ use serde::Serialize;
 /// assert_eq!(predictions.confusion(), [[1, 1], [0, 1]]);
 /// assert_eq!(predictions.accuracy(), 2.0 / 3.0);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Predictions {
     labels: Vec<usize>,
     /// Logits of all classes for each image.
@@ -43,7 +43,7 @@ pub struct Predictions {
 }
 
 /// Logarithms of sums of exponentials of an image's logits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Sums {
     /// Sum over all classes.
     all: f64,

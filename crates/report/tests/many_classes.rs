@@ -54,6 +54,7 @@ fn write(classes: usize) -> Written {
         best: 2,
         monitor: "lowest val_loss",
         predictions: &predictions,
+        folds: None,
         test: None,
         notes: &[],
         augmented: &[],

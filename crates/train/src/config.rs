@@ -122,7 +122,11 @@ pub struct DataConfig {
     /// same one have the same images and features.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// Assigns near duplicates to the same split.
+    /// Number of folds of a cross-validation on the training images; `None` without one.
+    #[doc(alias = "KFold")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<usize>,
+    /// Assigns near duplicates to the same split, and to the same fold.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub group_duplicates: bool,
     /// Memory limit of decoded images and features that are computed once, in MB (10^6 bytes). The rest is read from
@@ -176,6 +180,7 @@ impl DataConfig {
             validation_folder: None,
             test_folder: None,
             seed: None,
+            folds: None,
             group_duplicates: false,
             cache_mb: Self::CACHE_MB,
             cache_dir: None,
@@ -509,6 +514,7 @@ impl RunConfig {
             return Err(TrainError::Setting { name, value, expected });
         }
         self.validate_linear()?;
+        self.validate_folds()?;
         check_head_size(head, base.output_count()?, 2)?;
         let weights = match &self.weights {
             WeightsChoice::File(path) => Some(path),
@@ -553,6 +559,26 @@ impl RunConfig {
             }
         }
         Ok(())
+    }
+
+    /// Checks that the other settings fit a cross-validation, if the run has one.
+    fn validate_folds(&self) -> Result<(), TrainError> {
+        let Some(folds) = self.data.folds else { return Ok(()) };
+        let Self { start, augment, base, train, .. } = self;
+        let is_computed_once = match self.linear {
+            Some(_) => train.views.is_some() || augment.is_none(),
+            None => train.views.is_none() && augment.is_none(),
+        };
+        let expected = match () {
+            () if !(2..=100).contains(&folds) => "2 to 100",
+            () if !is_computed_once => "unset with augmentation of a dense head",
+            () if *start != InitialWeights::Random => {
+                "unset if the run starts from a model or head"
+            }
+            () if base.unfreeze.is_some() => "unset if the run unfreezes layers",
+            () => return Ok(()),
+        };
+        Err(TrainError::Setting { name: "folds", value: folds.to_string(), expected })
     }
 
     /// Checks that the settings fit the classes.

@@ -1,7 +1,9 @@
 //! Data of a run: images, precomputed features, or features in memory.
 
+use std::path::Path;
+
 use features::Extractor;
-use photos::{ImageDataset, SplitDatasets};
+use photos::{ImageDataset, SplitDatasets, key_of};
 use sha2::{Digest, Sha256};
 use vgg::engine_name;
 
@@ -78,6 +80,24 @@ impl<'a> Data<'a> {
             }
         }
         groups
+    }
+
+    /// Returns the name of each training image: its path below `folder`, its key in the feature set, or its row.
+    pub(crate) fn training_files(self, folder: &Path) -> Vec<String> {
+        match self {
+            Self::Images { images, .. } => {
+                let count = images.training.labels().len();
+                (0..count).map(|at| key_of(images.training.path(at), folder)).collect()
+            }
+            #[cfg(feature = "shards")]
+            Self::Features(data) => {
+                let images = data.set().images();
+                data.training().iter().map(|&place| images[place].key.clone()).collect()
+            }
+            Self::Arrays(data) => {
+                (0..data.training_labels().len()).map(|row| format!("row {row}")).collect()
+            }
+        }
     }
 
     /// Returns the label of each validation image, an index into [`Self::classes`].

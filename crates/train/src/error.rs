@@ -188,9 +188,9 @@ pub enum TrainError {
         /// Step, from 1.
         step: usize,
     },
-    /// The features for a linear head do not fit into memory.
-    #[error("the features take more memory than the limit of {} MB, and a linear head needs them at once", .limit / 1_000_000)]
-    LinearMemory {
+    /// The features for a linear head or a cross-validation do not fit into memory.
+    #[error("the features take more memory than the limit of {} MB, and a linear head or a cross-validation needs them at once", .limit / 1_000_000)]
+    FeaturesMemory {
         /// Memory limit in bytes.
         limit: usize,
     },
@@ -335,7 +335,7 @@ impl TrainError {
             Self::HeadDiverged { .. } => "use a lower learning rate".into(),
             Self::UnknownClass { .. } => "correct the name in the class weights".into(),
             Self::ThresholdOfMany { .. } => "remove the threshold; with more than two classes, the most likely class is predicted".into(),
-            Self::LinearMemory { .. } => "raise `data.cache_mb`, or use fewer features".into(),
+            Self::FeaturesMemory { .. } => "raise `data.cache_mb`, or use fewer features".into(),
             Self::FewForFolds => "add images".into(),
             Self::Setting { .. } => "remove the setting to use its default".into(),
             _ => return None,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use model::Metrics;
 
-use crate::LinearSolution;
+use crate::{FoldPredictions, LinearSolution};
 
 /// Set of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +80,15 @@ pub enum TrainingEvent {
         /// Size of the features in bytes.
         bytes: u64,
     },
+    /// A fold of the cross-validation is complete.
+    Fold {
+        /// Number of complete folds.
+        done: usize,
+        /// Number of folds.
+        total: usize,
+    },
+    /// The cross-validation is complete.
+    CrossValidated(FoldPredictions),
     /// A linear head is solved.
     Solved(LinearSolution),
     /// A training step is complete.

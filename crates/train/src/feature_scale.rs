@@ -13,14 +13,14 @@ const SCALES: RangeInclusive<f64> = 1e-30..=1e30;
 
 /// Sums over values.
 #[derive(Default)]
-struct Sums {
+pub(crate) struct Sums {
     count: f64,
     sum: f64,
     squares: f64,
 }
 
 impl Sums {
-    fn add(&mut self, values: &[f32]) {
+    pub(crate) fn add(&mut self, values: &[f32]) {
         self.count += values.len() as f64;
         for value in values.iter().map(|&value| f64::from(value)) {
             self.sum += value;
@@ -29,7 +29,7 @@ impl Sums {
     }
 
     /// Returns the population standard deviation, or 1 if all values are equal.
-    fn deviation(&self) -> f64 {
+    pub(crate) fn deviation(&self) -> f64 {
         let mean = self.sum / self.count;
         let variance = self.squares / self.count - mean * mean;
         // Below this, the variance is a rounding error.

@@ -13,6 +13,7 @@ use photos::ImageDataset;
 
 use crate::batch_source::{BatchSource, keep};
 use crate::checkpoint::{Checkpoint, SavedCheckpoint, set_aside, verified_state};
+use crate::cross_validation::cross_validate;
 use crate::feature_scale::{feature_scale, scaled};
 use crate::history::History;
 use crate::linear_head::solve_head;
@@ -20,8 +21,8 @@ use crate::outcome::{TrainedModel, TrainingOutcome, TrainingResult};
 use crate::resume_check::{check_same, digest_of_settings};
 use crate::training::{Training, card_of};
 use crate::{
-    Data, ImageSet, InitialWeights, Optimizer, Plateau, RunConfig, RunningMean, TrainError,
-    TrainingEvent, TrainingJob, TrainingState, initial_layers,
+    Data, FoldPredictions, ImageSet, InitialWeights, Optimizer, Plateau, RunConfig, RunningMean,
+    TrainError, TrainingEvent, TrainingJob, TrainingState, initial_layers,
 };
 
 /// Trains the head and the unfrozen layers, from the beginning or from the last checkpoint of the run, and reports
@@ -208,6 +209,16 @@ fn train_from(
         }
         prepared => prepared?,
     };
+    if let Some(folds) = config.data.folds
+        && FoldPredictions::read(run.path(), data.classes())?.is_none()
+    {
+        match cross_validate(job, folds, &source, &mut on_event) {
+            Err(error) if error.is_cancelled() => {
+                return Ok(TrainingOutcome::Stopped { epochs: checkpoint.state.epoch });
+            }
+            done => done?,
+        }
+    }
     let mut training = Training::new(job, device, &checkpoint.state, history, of_validation)?;
     let TrainingState { epoch, step, initial, .. } = checkpoint.state;
     if matches!(config.start, InitialWeights::Model(_)) && (epoch, step, initial) == (0, 0, None) {

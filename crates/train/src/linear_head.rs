@@ -2,11 +2,12 @@
 
 use burn::tensor::Device;
 use formats::{Array, Arrays};
-use linear::{CrossValidation, Fold, LogisticRegression, Samples, choose_c, stratified_folds};
+use linear::{CrossValidation, Fold, LogisticRegression, Samples, choose_c};
 use model::TrainableLayers;
 
 use crate::batch_source::BatchSource;
 use crate::checkpoint::Checkpoint;
+use crate::cross_validation::folds_of;
 use crate::evaluate::BatchLoss;
 use crate::steps::validate;
 use crate::{Candidate, LinearConfig, LinearSolution, TrainError, TrainingEvent, TrainingJob};
@@ -33,7 +34,7 @@ pub(crate) fn solve_head(
 ) -> Result<Checkpoint, TrainError> {
     let TrainingJob { config, data, cancellation, .. } = *job;
     let BatchSource::Kept { mut features, views, .. } = source else {
-        return Err(TrainError::LinearMemory { limit: config.data.memory() });
+        return Err(TrainError::FeaturesMemory { limit: config.data.memory() });
     };
     let labels = data.training_labels().repeat(views);
     let (images, is_cancelled) = (data.training_labels().len(), || cancellation.is_cancelled());
@@ -41,7 +42,7 @@ pub(crate) fn solve_head(
 
     let (fit, c, candidates) = {
         let values = features.values();
-        let values = values.ok_or(TrainError::LinearMemory { limit: config.data.memory() })?;
+        let values = values.ok_or(TrainError::FeaturesMemory { limit: config.data.memory() })?;
         let mut samples = Samples::new(values, &labels, data.classes().len())?;
         if let Some(weights) = &class_weights {
             samples =
@@ -90,19 +91,6 @@ pub(crate) fn solve_head(
     let (loss, accuracy) = (found.mean.loss(), found.mean.accuracy());
     on_event(TrainingEvent::Step { epoch: 1, step: 1, steps: 1, loss, accuracy });
     Ok(checkpoint)
-}
-
-/// Divides images into [`LinearConfig::FOLDS`] folds, or fewer if a class has images of fewer groups.
-fn folds_of(labels: &[usize], groups: &[usize], seed: u64) -> Result<Vec<usize>, TrainError> {
-    let mut of_class: Vec<(usize, usize)> =
-        labels.iter().copied().zip(groups.iter().copied()).collect();
-    of_class.sort_unstable();
-    of_class.dedup();
-    let least = of_class.chunk_by(|a, b| a.0 == b.0).map(<[_]>::len).min().unwrap_or(0);
-    if least < 2 {
-        return Err(TrainError::FewForFolds);
-    }
-    Ok(stratified_folds(labels, groups, LinearConfig::FOLDS.min(least), seed)?)
 }
 
 fn candidate(c: f64, found: &CrossValidation) -> Candidate {

@@ -3,6 +3,7 @@
 //! class as possible. An
 //! image in several lists is read once.
 
+use std::borrow::Cow;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +36,8 @@ pub struct ReportImage {
 /// Lists of images, with the images that they show.
 pub(crate) struct ImageLists<'a> {
     classes: &'a [String],
-    predictions: &'a Predictions,
+    /// Predictions for the validation images, and then those of the cross-validation, if there is one.
+    predictions: Cow<'a, Predictions>,
     lists: Vec<List>,
     /// Shown images, by their index in the predictions.
     shown: BTreeMap<usize, OnPage>,
@@ -87,7 +89,8 @@ impl Kind {
 }
 
 impl<'a> ImageLists<'a> {
-    /// Selects the images of all lists and reads them. `image` reads the image with the given index in the predictions.
+    /// Selects the images of all lists and reads them. Label errors are also listed among the images that `folds` has
+    /// predictions for. `image` reads the image with the given index in the predictions, and then in those of `folds`.
     /// `heat_map` computes the heat map of the predicted class.
     ///
     /// # Errors
@@ -96,10 +99,15 @@ impl<'a> ImageLists<'a> {
     pub(crate) fn read<E>(
         classes: &'a [String],
         predictions: &'a Predictions,
+        folds: Option<&Predictions>,
         image: impl Fn(usize) -> Result<ReportImage, E>,
         heat_map: impl Fn(usize) -> Result<GrayImage, E>,
     ) -> Result<Self, E> {
-        let lists = lists_of(predictions);
+        let all = match folds {
+            Some(folds) => Cow::Owned(predictions.clone().followed_by(folds)),
+            None => Cow::Borrowed(predictions),
+        };
+        let lists = lists_of(predictions, &all);
         let mut shown = BTreeMap::<usize, OnPage>::new();
         for List { kind, images, .. } in &lists {
             for &at in images {
@@ -114,7 +122,7 @@ impl<'a> ImageLists<'a> {
                 }
             }
         }
-        Ok(Self { classes, predictions, lists, shown })
+        Ok(Self { classes, predictions: all, lists, shown })
     }
 
     /// Returns the lists of the cells of the confusion matrix. Links to `#cell-LABEL-DECIDED` lead to them.
@@ -190,7 +198,7 @@ fn percent(confidence: f64) -> String {
 }
 
 /// Selects the images of all lists.
-fn lists_of(predictions: &Predictions) -> Vec<List> {
+fn lists_of(predictions: &Predictions, all: &Predictions) -> Vec<List> {
     let first = |kind, images: Vec<usize>, most: usize| {
         let count = images.len();
         List { kind, images: images.into_iter().take(most).collect(), count }
@@ -206,8 +214,7 @@ fn lists_of(predictions: &Predictions) -> Vec<List> {
         .into_iter()
         .map(|(label, to)| first(Kind::Cell(label, to), predictions.cell(label, to), each))
         .collect();
-    let label_errors =
-        if predictions.can_find_label_errors() { predictions.label_errors() } else { vec![] };
+    let label_errors = if all.can_find_label_errors() { all.label_errors() } else { vec![] };
     let mut listed = BTreeSet::new();
     for (kind, mut images) in [
         (Kind::LabelErrors, label_errors),
@@ -216,7 +223,7 @@ fn lists_of(predictions: &Predictions) -> Vec<List> {
     ] {
         images.retain(|image| !listed.contains(image));
         let count = images.len();
-        let images = of_all_classes(images, predictions);
+        let images = of_all_classes(images, all);
         listed.extend(images.iter().copied());
         lists.push(List { kind, images, count });
     }
@@ -259,7 +266,7 @@ mod tests {
             .collect();
         let predicted = logits.iter().map(|row| usize::from(row[1] > row[0])).collect();
         let predictions = Predictions::new(2, labels, logits, predicted);
-        let lists = lists_of(&predictions);
+        let lists = lists_of(&predictions, &predictions);
         let own: Vec<&List> = lists.iter().filter(|list| list.kind.title().is_some()).collect();
         let all: Vec<usize> = own.iter().flat_map(|list| list.images.iter().copied()).collect();
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "{all:?}");

@@ -52,6 +52,7 @@ impl RunReport<'_> {
     ///     best: 1,
     ///     monitor: "lowest val_loss",
     ///     predictions: &predictions,
+    ///     folds: None,
     ///     test: None,
     ///     notes: &[],
     ///     augmented: &[],

@@ -8,7 +8,7 @@ use super::confusion::MANY;
 use super::document::document;
 use super::image_lists::{ImageLists, ReportImage, SIDES};
 use super::thumbnail::thumbnail;
-use crate::{BINS, ClassScores, Estimate, Predictions, ThresholdRule};
+use crate::{BINS, ClassScores, Estimate, FoldMetric, Predictions, ThresholdRule};
 
 /// Number of classes in the table of scores if the run has too many classes for a confusion table.
 const SCORED: usize = 30;
@@ -39,6 +39,8 @@ pub struct RunReport<'a> {
     pub monitor: &'a str,
     /// Predictions for the validation images.
     pub predictions: &'a Predictions,
+    /// Results of a cross-validation on the training images, if there is one.
+    pub folds: Option<&'a FoldResults>,
     /// Predictions for the test images, if there are any. The page has only their metrics.
     pub test: Option<&'a Predictions>,
     /// Sentences about the data that readers of the metrics need to know, such as the number of duplicates.
@@ -51,6 +53,17 @@ pub struct RunReport<'a> {
     pub command: &'a str,
     /// All settings, as in `config.toml`; empty for an evaluation without a run.
     pub settings: &'a str,
+}
+
+/// Results of a cross-validation on the training images.
+#[derive(Clone, Debug)]
+pub struct FoldResults {
+    /// Number of folds.
+    pub count: usize,
+    /// Metrics over the folds.
+    pub metrics: Vec<FoldMetric>,
+    /// Predictions for each training image, from a model that was not trained on it.
+    pub predictions: Predictions,
 }
 
 /// Results of one epoch.
@@ -66,7 +79,7 @@ pub struct Epoch {
 
 impl RunReport<'_> {
     /// Returns the HTML text of the page. `image` reads the validation image with the given index in the
-    /// predictions. `heat_map` computes the heat map of the predicted class, with values from 0 to 255 over the whole
+    /// predictions; the indices after them are those of the training images, if there is a cross-validation. `heat_map` computes the heat map of the predicted class, with values from 0 to 255 over the whole
     /// image, at the resolution of the model.
     ///
     /// # Errors
@@ -95,6 +108,7 @@ impl RunReport<'_> {
     ///     best: 1,
     ///     monitor: "lowest val_loss",
     ///     predictions: &predictions,
+    ///     folds: None,
     ///     test: None,
     ///     notes: &[],
     ///     augmented: &[],
@@ -115,7 +129,8 @@ impl RunReport<'_> {
     ) -> Result<String, E> {
         assert!(!self.predictions.is_empty());
         assert_eq!(self.classes.len(), self.predictions.classes());
-        let lists = ImageLists::read(self.classes, self.predictions, image, heat_map)?;
+        let folds = self.folds.map(|folds| &folds.predictions);
+        let lists = ImageLists::read(self.classes, self.predictions, folds, image, heat_map)?;
         Ok(self.markup(&lists).into_string())
     }
 
@@ -130,6 +145,7 @@ impl RunReport<'_> {
             }
             (self.test())
             (self.metrics())
+            (self.cross_validation())
             (self.confusion(lists))
             (self.scores())
             (lists.sections())
@@ -193,6 +209,24 @@ impl RunReport<'_> {
                     @if self.test.is_some() { " The sections below are about the validation images, too." }
                 }
                 (table_of_metrics(self.predictions, "Metrics"))
+            }
+        }
+    }
+
+    fn cross_validation(&self) -> Markup {
+        let Some(FoldResults { count, metrics, predictions }) = self.folds else { return html! {} };
+        html! {
+            section {
+                h2 { "Cross-validation" }
+                p { (predictions.len()) " training images in " (count) " folds. The images of each fold were predicted by a model that was trained on the others." }
+                div.wide tabindex="0" role="region" aria-label="Cross-validation" { table.scores {
+                    thead { tr { @for name in ["metric", "mean", "standard deviation"] { th scope="col" { (name) } } } }
+                    tbody { @for FoldMetric { name, mean, deviation } in metrics { tr {
+                        th scope="row" { (name) }
+                        td { (format!("{mean:.4}")) }
+                        td { (format!("{deviation:.4}")) }
+                    } } }
+                } }
             }
         }
     }
@@ -381,6 +415,7 @@ mod tests {
             best: 2,
             monitor: "lowest val_loss",
             predictions: &predictions,
+            folds: None,
             test: None,
             notes: &[],
             augmented: &[[RgbImage::new(9, 9), RgbImage::new(9, 9)]],
@@ -453,6 +488,7 @@ mod tests {
             best: 1,
             monitor: "lowest val_loss",
             predictions: &predictions,
+            folds: None,
             test: None,
             notes: &[],
             augmented: &[],
