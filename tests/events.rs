@@ -128,7 +128,7 @@ fn events_match_the_schema_and_cover_every_kind() {
     assert!(in_history.is_some());
     assert_eq!(epoch["val_auc"].as_f64(), in_history);
     assert_eq!(of_set.last().expect("an event")["best"]["val_auc"].as_f64(), in_history);
-    let linear = "train --features set --weights none --head linear --json --out linear";
+    let linear = "train --features set --weights none --head linear --folds 3 --json --out linear";
     all.extend(events(&workplace.run(linear).expect_success().stdout));
     all.extend(of_set);
     let schema: Value = serde_json::from_str(SCHEMA).expect("JSON");

@@ -62,6 +62,40 @@ fn features_of_a_set_give_the_same_model_as_their_images() {
 }
 
 #[test]
+fn cross_validation_is_printed_stored_and_on_the_page() {
+    let workplace = TestDir::with_photos().on_cpu();
+    for (number, head) in
+        ["--head linear", "--no-augment --hidden-units 4 --epochs 2"].iter().enumerate()
+    {
+        let run = LINEAR.replace("--head linear", head);
+        let done = workplace.run(&format!("{run} --folds 3 --out run-{number}")).expect_success();
+        for part in [
+            "\nCross-validation of 12 training images in 3 folds:\n",
+            "\n  accuracy                ",
+            "Folds         3, ",
+        ] {
+            assert!(done.stdout.contains(part), "`{part}` in {}", done.stdout);
+        }
+        let table = workplace.read(&format!("run-{number}/folds.csv"));
+        assert_eq!(table.lines().count(), 13);
+        assert!(table.starts_with("file,label,fold,class,across,along\n"), "{table}");
+        assert!(table.contains("\ntrain/across/"), "{table}");
+        let page = workplace.read(&format!("run-{number}/report.html"));
+        assert!(page.contains("12 training images in 3 folds"));
+        assert!(page.contains("--folds 3"));
+        workplace.run(&format!("report run-{number}")).expect_success();
+    }
+    refused(
+        &workplace,
+        &format!("{} --folds 3", LINEAR.replace(" --head linear", "")),
+        "`--folds` with augmentation of a dense head",
+    );
+    let many = workplace.run(&format!("{LINEAR} --folds 9 --out many"));
+    assert_eq!(many.status, Some(2));
+    assert!(many.stderr.contains("hint: add images, or use fewer `--folds`"), "{}", many.stderr);
+}
+
+#[test]
 fn flags_of_other_heads_are_refused() {
     let workplace = TestDir::with_photos();
     for (flag, hint) in [

@@ -28,7 +28,6 @@ def check(permafrost, pngs):
         name = f"{classes} classes, calibrated"
         check_model(permafrost, name, run / "best", image_files.twenty(folder))
 
-
     # Each kind of head; the batch normalization is folded, and the scale of the features is in the first kernel.
     for name, flags in (
         ("two hidden layers, normalized, ReLU", ("--hidden-units", "32,16", "--hidden-activation", "relu", "--batch-norm")),
@@ -38,6 +37,12 @@ def check(permafrost, pngs):
         run = permafrost.scratch / f"run-{name.replace(', ', '-').replace(' ', '-')}"
         permafrost.train(pngs, run, *settings, *flags)
         check_model(permafrost, name, run / "best", image_files.twenty(pngs))
+
+    # Linear heads, whose standardization is in the kernel and the bias.
+    for classes, folder in [("two", pngs), ("three", permafrost.scratch / "three")]:
+        run = permafrost.scratch / f"run-{classes}-linear"
+        permafrost.solve(folder, run, "--weights", permafrost.imagenet)
+        check_model(permafrost, f"{classes} classes, linear", run / "best", image_files.twenty(folder))
 
 
 def check_model(permafrost, name, model, files):

@@ -30,6 +30,10 @@ class Permafrost:
             rows = list(csv.DictReader(file))
         return {name: [float(row[name]) for row in rows] for name in rows[0]}
 
+    def solve(self, data, out, *settings, size=64):
+        """Solves a linear head on unaugmented images."""
+        self.start(self.program, "train", data, "--out", out, "--image-size", size, "--head", "linear", *settings)
+
     def predict(self, model, files):
         """Returns the probabilities (N, classes) of images, with the classes in the order of their names."""
         lines = self.start(self.program, "predict", model, *files, "--json").splitlines()

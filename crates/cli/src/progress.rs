@@ -162,7 +162,7 @@ impl Progress {
                 ("augmented copies", "augmented copies of the training images")
             }
             ImageSet::Unaugmented => {
-                ("scale of the features", "training images without augmentation, for their scale")
+                ("features without augmentation", "training images without augmentation")
             }
             ImageSet::Validation => ("validation features", "validation images"),
             ImageSet::Test => ("test features", "test images"),

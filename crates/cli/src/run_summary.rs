@@ -66,6 +66,10 @@ impl RunSummary<'_> {
             print_row(&mut out, "Optimizer", &optimizer)?;
         }
         print_row(&mut out, "Training", &self.training())?;
+        if let Some(folds) = self.config.data.folds {
+            let text = format!("{folds}, for a cross-validation on the training images first");
+            print_row(&mut out, "Folds", &text)?;
+        }
         if let Some(path) = self.path {
             print_row(&mut out, "Run", &path.shown().to_string())?;
         }

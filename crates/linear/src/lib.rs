@@ -1,5 +1,4 @@
-//! Logistic regression on features of a frozen network, its cross-validation, and folds that keep groups of samples
-//! together.
+//! Logistic regression on features of a frozen network.
 //!
 //! [`LogisticRegression`] trains a [`LinearModel`] on [`Samples`]. [`stratified_folds`] assigns samples to folds, and
 //! [`cross_validate`] trains and predicts on them.

@@ -13,7 +13,7 @@ pub enum ImageSet {
     Training,
     /// Augmented copies of the training images.
     AugmentedCopies,
-    /// Training images without augmentation, for the scale of the features.
+    /// Training images without augmentation, for the scale of the features or a cross-validation.
     Unaugmented,
     /// Validation images.
     Validation,

@@ -2,6 +2,7 @@
 
 mod arrays;
 mod engines;
+mod folds;
 mod job;
 mod linear;
 mod patience;
