@@ -15,11 +15,11 @@ fn model_is_used_like_any_other() {
         "Training      logistic regression on standardized features, solved at once\n",
         "Augmentation  none; features are computed once\n",
         "\nSolved the linear head in ",
-        ", the best of 19 in cross-validation (loss ",
+        ", chosen from 19 values in ",
     ] {
         assert!(done.contains(part), "`{part}` in {done}");
     }
-    assert!(!done.contains("Epoch") && !done.contains("epoch"), "{done}");
+    assert!(done.contains("\nResult: val_loss: ") && !done.contains("poch "), "{done}");
     let page = workplace.read("run/report.html");
     for part in ["L2 penalty", "in cross-validation", "--head linear"] {
         assert!(page.contains(part), "{part}");
@@ -31,10 +31,10 @@ fn model_is_used_like_any_other() {
     );
     let evaluated = workplace.run("evaluate run/best").expect_success().stdout;
     assert!(evaluated.contains("loss: "), "{evaluated}");
-    workplace.run("predict photos/validation --model run/best").expect_success();
+    workplace.run("predict run/best photos/validation").expect_success();
     workplace.run("show run").expect_success();
     let complete = workplace.run("train --resume run").expect_success().stdout;
-    assert!(complete.contains(" is complete "), "{complete}");
+    assert!(complete.contains(" is complete"), "{complete}");
 }
 
 #[test]
@@ -90,19 +90,61 @@ fn cross_validation_is_printed_stored_and_on_the_page() {
         &format!("{} --folds 3", LINEAR.replace(" --head linear", "")),
         "`--folds` with augmentation of a dense head",
     );
-    let many = workplace.run(&format!("{LINEAR} --folds 9 --out many"));
-    assert_eq!(many.status, Some(2));
-    assert!(many.stderr.contains("hint: add images, or use fewer `--folds`"), "{}", many.stderr);
+    let many = format!("{LINEAR} --folds 9 --out many");
+    refused(&workplace, &many, "class `across` has 6 image(s), and the cross-validation needs 9");
+}
+
+/// The classes of `photos/train` have six images each.
+#[test]
+fn folder_without_splits_is_trained_on_as_a_whole() {
+    let workplace = TestDir::with_photos().on_cpu();
+    let whole = LINEAR.replace("photos", "photos/train");
+    let done = workplace.run(&format!("{whole} --folds 3 --out run")).expect_success().stdout;
+    for part in
+        ["12 for training, validation by cross-validation", "Splits        none for validation"]
+    {
+        assert!(done.contains(part), "`{part}` in {done}");
+    }
+    let splits = workplace.read("run/split.csv");
+    assert_eq!(splits.lines().filter(|line| line.ends_with(",train")).count(), 12);
+    // The validation metrics are those of the cross-validation.
+    let rows = workplace.read("run/folds.csv");
+    let is_right = |row: &&str| {
+        let cells: Vec<&str> = row.split(',').collect();
+        cells[1] == cells[3]
+    };
+    let right = rows.lines().skip(1).filter(is_right).count();
+    let accuracy: f64 = workplace.history("run")[1][4].parse().expect("a number");
+    assert!((accuracy - right as f64 / 12.0).abs() < 1e-9, "{accuracy} {right}");
+
+    let page = workplace.read("run/report.html");
+    assert!(page.contains("the model itself was trained on all images"));
+    assert!(!page.contains("validation images classified"));
+    workplace.run("report run").expect_success();
+    refused(&workplace, "evaluate run/best", "has no validation images");
+    workplace.run("evaluate run/best photos/validation").expect_success();
+    workplace.run("train --resume run").expect_success();
+
+    let split = workplace.run(&format!("{whole} --folds 3 --val-split 0.34 --out split"));
+    assert!(split.expect_success().stdout.contains("8 for training, 4 for validation"));
+    refused(&workplace, &format!("{whole} --val-split 0"), "`validation_split` is 0");
+
+    let base = "--weights none --image-size 32 --last-layer block1_pool";
+    workplace.run(&format!("features photos/train --out set {base}")).expect_success();
+    let on_set = "train --features set --weights none --head linear --folds 3 --out of-set";
+    workplace.run(on_set).expect_success();
+    assert_eq!(workplace.read("of-set/folds.csv"), rows);
+    assert_eq!(workplace.history("of-set"), workplace.history("run"));
 }
 
 #[test]
 fn flags_of_other_heads_are_refused() {
     let workplace = TestDir::with_photos();
     for (flag, hint) in [
-        ("--epochs 3", "`--epochs` with `--head linear`"),
-        ("--hidden-units 8", "`--hidden-units` with"),
-        ("--optimizer adam", "`--optimizer` with"),
-        ("--seeds 1,2", "`--seeds` with"),
+        ("--epochs 3", "`--epochs` does not apply to `--head linear`"),
+        ("--hidden-units 8", "`--hidden-units` does"),
+        ("--optimizer adam", "`--optimizer` does"),
+        ("--seeds 1,2", "`--seeds` does"),
         ("--zoom 0.1", "add `--views COPIES`"),
     ] {
         refused(&workplace, &format!("{LINEAR} {flag}"), hint);
@@ -112,11 +154,6 @@ fn flags_of_other_heads_are_refused() {
     assert!(zero.stderr.contains("expected `auto` or a positive number"), "{}", zero.stderr);
     let dense = LINEAR.replace(" --head linear", "");
     refused(&workplace, &format!("{dense} --l2 1"), "`--l2` without `--head linear`");
-    let full = workplace.run(&format!("{LINEAR} --cache-mb 0"));
-    assert_eq!(full.status, Some(2));
-    assert!(
-        full.stderr.contains("\nhint: start a new run with a higher `--cache-mb`"),
-        "{}",
-        full.stderr
-    );
+    let full = "hint: start a new run with a higher `--cache-mb`";
+    refused(&workplace, &format!("{LINEAR} --cache-mb 0 --no-cache"), full);
 }

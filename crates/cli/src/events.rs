@@ -64,7 +64,7 @@ pub(crate) fn event_json(event: &TrainingEvent) -> Option<Value> {
             json!({"event": "fold", "done": done, "total": total})
         }
         TrainingEvent::CrossValidated(found) => {
-            let of = |FoldMetric { name, mean, deviation }| json!({"metric": name, "mean": mean, "standard_deviation": deviation});
+            let of = |FoldMetric { key, mean, deviation, overall, .. }| json!({"metric": key, "mean": mean, "standard_deviation": deviation, "overall": overall});
             let metrics: Vec<Value> = found.metrics().into_iter().map(of).collect();
             json!({"event": "cross_validated", "images": found.folds.len(), "metrics": metrics})
         }

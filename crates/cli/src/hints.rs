@@ -119,10 +119,14 @@ fn of_train(error: &TrainError) -> Option<String> {
             "pool the features with `--pooling max`, choose a later layer with `--last-layer`, or lower `--image-size` or `--hidden-units`".into()
         }
         TrainError::FeaturesMemory { .. } => {
-            "start a new run with a higher `--cache-mb`, or with `--pooling avg`".into()
+            "start a new run with a higher `--cache-mb`, or with fewer features, as `--pooling avg` gives them".into()
         }
-        TrainError::Linear(LinearError::FewGroups { .. }) => "add images, or use fewer `--folds`".into(),
-        TrainError::FewForFolds => "add images, or choose the strength with `--l2`".into(),
+        TrainError::FewForFolds { .. } => {
+            "add images, use fewer `--folds`, or set the penalty of a linear head with `--l2`".into()
+        }
+        TrainError::Linear(LinearError::NotConverged { .. }) => {
+            "set a smaller C of the linear head with `--l2`".into()
+        }
         TrainError::Diverged { last, .. } => format!(
             "start a new run with a lower `--learning-rate`; the state before this epoch is in `{}`",
             last.shown()
@@ -310,8 +314,8 @@ mod tests {
             Box::new(TrainError::InitialWeights { path: path(), fault: text() }),
             Box::new(TrainError::FreezesTrained { path: path(), name: text() }),
             Box::new(TrainError::HeadTooLarge { inputs: 1, hidden: text(), limit: 1 }),
-            Box::new(TrainError::FeaturesMemory { limit: 1 }),
-            Box::new(TrainError::FewForFolds),
+            Box::new(TrainError::FeaturesMemory { bytes: 2, limit: 1 }),
+            Box::new(TrainError::FewForFolds { class: text(), found: 1, needed: 2 }),
             Box::new(TrainError::Diverged { epoch: 1, step: 1, last: path() }),
             Box::new(TrainError::Shards(damaged())),
             Box::new(TrainError::Model(ModelError::Base(mismatch(Suspicion::OtherNetwork)))),

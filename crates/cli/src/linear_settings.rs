@@ -50,7 +50,7 @@ pub(crate) fn with_linear_head(
 ) -> anyhow::Result<RunConfig> {
     if let Some(flag) = unused {
         anyhow::bail!(
-            "`{flag}` with `--head linear`, which is solved at once, on features that are computed once\nhint: {}",
+            "`{flag}` does not apply to `--head linear`, which is solved at once\nhint: {}",
             match flag {
                 "--flip" | "--rotation" | "--zoom" | "--compose" =>
                     "add `--views COPIES` for augmented copies",

@@ -145,6 +145,9 @@ pub(crate) fn images_of_run(
     let SplitDatasets { validation, test, skipped, .. } =
         split_table::reload(&run, &config, &layout, &cache)?;
     let images = match split {
+        HeldOutSplit::Validation if validation.labels().is_empty() => anyhow::bail!(
+            "the run of this model has no validation images: it was trained on all of them, and `folds.csv` has the predictions of its cross-validation\nhint: {hint}"
+        ),
         HeldOutSplit::Validation => validation,
         HeldOutSplit::Test => {
             test.ok_or_else(|| anyhow::anyhow!("the model's run has no test images\nhint: {hint}"))?

@@ -75,17 +75,18 @@ impl Progress {
                 )?;
             }
             TrainingEvent::Fold { done, total } => {
-                self.bar.count(*done, *total, "folds");
+                let before = "Cross-validation".to_owned();
+                self.bar.move_to(*done, *total, before, format!("fold {done} of {total}"));
             }
             TrainingEvent::CrossValidated(found) => {
                 self.bar.clear();
                 write_folds(&mut stdout(), found)?;
             }
-            TrainingEvent::Solved(LinearSolution { c, iterations, candidates }) => {
+            TrainingEvent::Solved(LinearSolution { c, iterations, folds, candidates }) => {
                 self.bar.clear();
                 let choice = match candidates.iter().find(|candidate| candidate.c == *c) {
                     Some(best) => format!(
-                        ", the best of {} in cross-validation (loss {:.4}, accuracy {:.4})",
+                        ", chosen from {} values in {folds} inner folds (loss {:.4}, accuracy {:.4})",
                         candidates.len(),
                         best.loss,
                         best.accuracy
@@ -212,9 +213,9 @@ fn write_folds(out: &mut impl Write, found: &FoldPredictions) -> io::Result<()> 
     let images = found.folds.len();
     let folds = found.folds.iter().max().map_or(0, |last| last + 1);
     writeln!(out, "Cross-validation of {images} training images in {folds} folds:")?;
-    writeln!(out, "  {:21}     mean  standard deviation", "metric")?;
-    for FoldMetric { name, mean, deviation } in found.metrics() {
-        writeln!(out, "  {name:21}  {mean:7.4}  {deviation:18.4}")?;
+    writeln!(out, "  {:21}     mean  standard deviation  all images", "metric")?;
+    for FoldMetric { name, mean, deviation, overall, .. } in found.metrics() {
+        writeln!(out, "  {name:21}  {mean:7.4}  {deviation:18.4}  {overall:10.4}")?;
     }
     Ok(())
 }

@@ -8,8 +8,8 @@ use formats::FormatError;
 use head::Activation;
 use image::{GrayImage, RgbImage};
 use model::{Classifier, Explainer, HeatMap, ModelCard, WeightsSearch};
-use photos::{ImageDataset, SplitDatasets};
-use quoting::{Shown, argument};
+use photos::{ImageDataset, SplitDatasets, key_of};
+use quoting::{Shown, argument, cell};
 use serde::Serialize;
 use train::{
     FoldPredictions, InitialWeights, LinearSolution, Monitor, OptimizerKind, RunConfig, Schedule,
@@ -53,6 +53,8 @@ pub(crate) fn write(
     let make_base = |config: &_, weights: &_| devices.base(config, weights);
     let best = run.join("best");
     let SplitDatasets { training, validation, test: test_images, .. } = images;
+    let found = folds_of(run, &config.data.path, training)?;
+    let trains_on_all = validation.labels().is_empty();
     let (predictions, test) = {
         // Drop the classifier before the explainer is loaded, because two bases would take twice the memory.
         let classifier = Classifier::load(&best, &search, &make_base, devices.tensors())?;
@@ -64,8 +66,18 @@ pub(crate) fn write(
             (None, Some(images)) => Some(predictions_for(images)?),
             (test, _) => test,
         };
-        (predictions_for(validation)?, test)
+        let of_validation = match &found {
+            Some(found) if trains_on_all => decided(classifier.card(), &found.predictions),
+            _ => predictions_for(validation)?,
+        };
+        (of_validation, test)
     };
+    let folds = found.map(|found| FoldResults {
+        count: found.folds.iter().max().map_or(0, |last| last + 1),
+        images: found.files.len(),
+        metrics: found.metrics(),
+        predictions: (!trains_on_all).then_some(found.predictions),
+    });
     let explainer = Explainer::load(&best, &search, &make_base, devices.tensors())?;
     let card = explainer.card();
     let history = History::read(run)?;
@@ -87,9 +99,12 @@ pub(crate) fn write(
         (
             "images",
             format!(
-                "{} for training, {} for validation{}",
+                "{} for training, {}{}",
                 training.labels().len(),
-                validation.labels().len(),
+                match validation.labels().len() {
+                    0 => "validation by cross-validation".into(),
+                    images => format!("{images} for validation"),
+                },
                 test.as_ref()
                     .map_or(String::new(), |test| format!(", {} for the test", test.len()))
             ),
@@ -98,19 +113,6 @@ pub(crate) fn write(
         ("training time", format!("{:.1} s", history.seconds)),
     ];
     let of_run = of_run.into_iter().chain(penalty);
-    let folds = FoldPredictions::read(run, &card.classes)?;
-    if let Some(found) = &folds {
-        let (found, images) = (found.files.len(), training.labels().len());
-        anyhow::ensure!(
-            found == images,
-            "`folds.csv` has {found} images, but {images} are used for training\nhint: restore the images, or train again"
-        );
-    }
-    let folds = folds.map(|found| FoldResults {
-        count: found.folds.iter().max().map_or(0, |last| last + 1),
-        metrics: found.metrics(),
-        predictions: found.predictions,
-    });
     let notes: Vec<String> = [starting_model::note(config, images), duplicates_of(images)]
         .into_iter()
         .flatten()
@@ -136,7 +138,11 @@ pub(crate) fn write(
         command: &command(config),
         settings: &settings,
     };
-    let shown = if folds.is_some() { &[validation, training][..] } else { &[validation][..] };
+    let shown = match &folds {
+        None => &[validation][..],
+        Some(_) if trains_on_all => &[training],
+        Some(_) => &[validation, training],
+    };
     let text = with_images(&page, shown, &config.data.path, &explainer)?;
     let plots = run.join(PLOTS);
     std::fs::create_dir_all(&plots).map_err(|error| FormatError::io(&plots, error))?;
@@ -146,6 +152,39 @@ pub(crate) fn write(
     let path = run.join(FILE);
     formats::write_atomic(&path, text.as_bytes())?;
     Ok(path)
+}
+
+/// Returns the predictions of the cross-validation of a run, if it has one.
+///
+/// # Errors
+///
+/// Returns an error if they are not those of its training images.
+fn folds_of(
+    run: &Path,
+    root: &Path,
+    training: &ImageDataset,
+) -> anyhow::Result<Option<FoldPredictions>> {
+    let found = FoldPredictions::read(run, training.classes())?;
+    if let Some(found) = &found {
+        let count = training.labels().len();
+        let files = (0..count).map(|at| cell(&key_of(training.path(at), root)).into_owned());
+        anyhow::ensure!(
+            files.eq(found.files.iter().cloned()),
+            "`folds.csv` in `{}` is not about the {count} images that the run trains on\nhint: restore the file or the images, or train again",
+            run.shown(),
+        );
+    }
+    Ok(found)
+}
+
+/// Returns the predictions of a cross-validation, with the classes that the threshold of a model decides on.
+fn decided(card: &ModelCard, found: &Predictions) -> Predictions {
+    // They are already calibrated.
+    let card = ModelCard { temperature: 1.0, ..card.clone() };
+    let logit = |at, class| found.log_probability(at, class) as f32;
+    let row = |at| (0..found.classes()).map(|class| logit(at, class)).collect();
+    let logits = (0..found.len()).map(row).collect();
+    train::predictions_of(&card, (0..found.len()).map(|at| found.label(at)).collect(), logits)
 }
 
 /// Evaluation of a model on images, for its report.
@@ -216,8 +255,9 @@ fn with_images(
         })
     };
     let heat_map = |at: usize| {
-        let class = match (at.checked_sub(page.predictions.len()), page.folds) {
-            (Some(at), Some(folds)) => folds.predictions.predicted(at),
+        let of_folds = page.folds.and_then(|folds| folds.predictions.as_ref());
+        let class = match (at.checked_sub(page.predictions.len()), of_folds) {
+            (Some(at), Some(predictions)) => predictions.predicted(at),
             _ => page.predictions.predicted(at),
         };
         let (photos, at) = find(at);

@@ -82,9 +82,12 @@ impl RunSummary<'_> {
         let (train, valid) = (data.training_labels().len(), data.validation_labels().len());
         let test = data.test_labels().map(|test| format!(", {} for the test", test.len()));
         let test = test.unwrap_or_default();
-        let mut texts = vec![format!(
-            "{train} for training, {valid} for validation{test}, resized to {height}x{width}"
-        )];
+        let validation = match valid {
+            0 => "validation by cross-validation".into(),
+            valid => format!("{valid} for validation"),
+        };
+        let mut texts =
+            vec![format!("{train} for training, {validation}{test}, resized to {height}x{width}")];
         let SplitDatasets { training, validation, test, .. } = match data {
             Data::Images { images, .. } => images,
             Data::Features(data) => {
@@ -163,16 +166,15 @@ impl RunSummary<'_> {
     fn views(&self) -> Option<String> {
         let TrainConfig { views, epochs, .. } = self.config.train;
         let views = views?;
-        if matches!(self.data, Data::Features(_)) {
-            return Some(format!(
-                "{views} augmented copies of each image; each epoch draws one of them"
-            ));
-        }
         let images = self.data.training_labels().len();
         let use_of_copies = match self.config.linear {
             Some(_) => "all of them are used",
+            None if matches!(self.data, Data::Features(_)) => "each epoch draws one of them",
             None => "each epoch draws one of them, instead of a new one: not the exact mode",
         };
+        if matches!(self.data, Data::Features(_)) {
+            return Some(format!("{views} augmented copies of each image; {use_of_copies}"));
+        }
         let bytes = views * images * self.data.feature_count() * size_of::<f32>();
         let mut text = format!(
             "{views} augmented copies of each image, computed once ({} MB); {use_of_copies}",
@@ -390,11 +392,12 @@ pub(crate) fn is_imbalanced(counts: &[usize]) -> bool {
     most.copied().unwrap_or(0) > IMBALANCE * least.copied().unwrap_or(0)
 }
 
-/// Counts the images of each class in each split.
+/// Counts the images of each class in each split that has images.
 pub(crate) fn count_classes(data: Data<'_>) -> Vec<(&'static str, Vec<usize>)> {
+    let validation = data.validation_labels();
     let splits = [
         ("train", Some(data.training_labels())),
-        ("validation", Some(data.validation_labels())),
+        ("validation", Some(validation).filter(|labels| !labels.is_empty())),
         ("test", data.test_labels()),
     ];
     splits.into_iter().filter_map(|(name, labels)| Some((name, counts(data, labels?)))).collect()

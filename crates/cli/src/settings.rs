@@ -67,7 +67,7 @@ pub(crate) enum HiddenActivation {
 /// Schedules of the learning rates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ScheduleName {
-    /// The same rate in every step
+    /// Constant rate
     #[default]
     Constant,
     /// Half a period of a cosine, down to 0
@@ -103,12 +103,12 @@ pub(crate) struct TrainSettings {
     test_split: Option<f64>,
     /// Also cross-validate on the training images, in this many folds
     ///
-    /// For each fold, a model is trained on the other images and predicts the images of the fold. Means and standard deviations of the metrics are printed, the predictions are in `folds.csv`, and the page lists label errors among all images. It needs --head linear or --no-augment.
+    /// For each fold, a model is trained on the other images and predicts the images of the fold. Means and standard deviations of the metrics are printed, the predictions are in `folds.csv`, and the page lists label errors among the training images, too. It needs --head linear, or features without augmentation. To keep near duplicates in one fold: --group-duplicates. A linear head is then trained on all images, unless there is a validation folder or --val-split: the cross-validation gives its validation metrics.
     #[arg(long, value_name = "FOLDS", help_heading = "Data", conflicts_with_all = ["from", "head_from", "unfreeze"])]
     folds: Option<usize>,
-    /// Keep near duplicates in the same split, and in the same fold
+    /// Keep near duplicates in the same split and fold
     ///
-    /// Otherwise the validation and the test split may contain near duplicates of training images.
+    /// Otherwise the validation and the test split may contain near duplicates of training images. Images in the folders of splits are not moved.
     #[arg(long, help_heading = "Data")]
     group_duplicates: bool,
     #[command(flatten)]
@@ -147,7 +147,9 @@ pub(crate) struct TrainSettings {
     /// A linear head is logistic regression on standardized features, solved by L-BFGS. It has no augmentation, or all copies of `--views`.
     #[arg(long, value_enum, default_value_t, help_heading = "Head")]
     head: HeadKind,
-    /// L2 penalty of a linear head: C of scikit-learn, the inverse of its strength, or `auto`, which chooses it by cross-validation [default: auto]
+    /// Inverse strength of the L2 penalty of a linear head, or `auto` [default: auto]
+    ///
+    /// This is C of scikit-learn's LogisticRegression. `auto` chooses it by cross-validation.
     #[arg(long, value_name = "C", help_heading = "Head")]
     l2: Option<Penalty>,
     /// Units of each hidden layer, such as `256` or `256,64`, or `0` for no hidden layer [default: 256]
@@ -435,6 +437,12 @@ impl TrainSettings {
         );
         config.validate()?;
         Ok(config)
+    }
+
+    /// Returns true if a run without a validation folder trains on all images: its cross-validation gives the validation
+    /// metrics, and no fraction was chosen for validation.
+    pub(crate) fn trains_on_all(&self, config: &RunConfig) -> bool {
+        config.can_train_on_all() && self.val_split.is_none()
     }
 
     /// Returns a flag that was given, but that a linear head does not use.

@@ -83,6 +83,7 @@ impl Display for SplitNames {
         let of_whole = whole.as_ref().map(|train| format!(" of {train}")).unwrap_or_default();
         let origin = |origin: &Origin| match origin {
             Origin::Folder(name) => name.shown().to_string(),
+            Origin::Share(0.0) => "none".into(),
             Origin::Share(share) => format!("{share} of each class{of_whole}"),
         };
         if let Some(train) = &whole {

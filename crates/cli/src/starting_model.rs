@@ -21,7 +21,7 @@ enum TrainingImages {
 
 /// Returns the number of validation and test images of a run that were training images of the run whose model it starts
 /// from, or of the runs before that one. Runs that no longer exist, and runs on feature sets, count none.
-pub(crate) fn images_seen_before(config: &RunConfig, images: &SplitDatasets) -> usize {
+fn images_seen_before(config: &RunConfig, images: &SplitDatasets) -> usize {
     let known: Vec<TrainingImages> =
         runs_before(config).filter_map(|(run, config)| TrainingImages::of(&run, &config)).collect();
     if known.is_empty() {

@@ -87,7 +87,9 @@ pub(crate) fn about_history(
 /// Warns if the accuracy is that of always predicting the largest class.
 fn majority(config: &RunConfig, data: Data<'_>, best: &Best) -> Option<String> {
     let splits = count_classes(data);
-    let (_, counts) = splits.iter().find(|(name, _)| *name == "validation")?;
+    let of_validation = splits.iter().find(|(name, _)| *name == "validation");
+    // Without validation images, the metrics are those of a cross-validation.
+    let (_, counts) = of_validation.or(splits.first())?;
     let (label, most) = counts.iter().enumerate().max_by_key(|(_, count)| **count)?;
     let share = *most as f64 / counts.iter().sum::<usize>() as f64;
     let (_, of_training) = splits.first()?;
@@ -155,8 +157,12 @@ fn better_than_training(
     let causes: Vec<&str> = causes.into_iter().flatten().collect();
     (is_better && !causes.is_empty()).then(|| {
         format!(
-            "The validation metrics are better than those of the training, which is normal: only training has {}, and its metrics are means over an epoch in which the model still improves.",
-            causes.join(" and ")
+            "The validation metrics are better than those of the training, which is normal: only training has {}{}.",
+            causes.join(" and "),
+            match config.linear {
+                Some(_) => "",
+                None => ", and its metrics are means over an epoch in which the model still improves",
+            }
         )
     })
 }

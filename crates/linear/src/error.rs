@@ -4,6 +4,12 @@
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LinearError {
+    /// A model needs at least two classes.
+    #[error("{0} class(es), expected two or more")]
+    Classes(usize),
+    /// A model needs samples.
+    #[error("there are no samples")]
+    Empty,
     /// The features are not whole rows.
     #[error("{values} values are not {rows} rows of {width} features")]
     Rows {
@@ -43,7 +49,7 @@ pub enum LinearError {
         /// Expected range.
         expected: &'static str,
     },
-    /// There are too few groups of a class for the folds.
+    /// A class has too few groups for the folds.
     #[error("{groups} groups of samples are too few for {folds} folds")]
     FewGroups {
         /// Number of groups.
@@ -56,14 +62,14 @@ pub enum LinearError {
     Cancelled,
     /// The solver did not reach its tolerance.
     #[error(
-        "after {iterations} iterations, the largest gradient is {gradient:.1e}, expected at most {tolerance:.1e}"
+        "after {iterations} iterations, the objective may be a share of {gap:.1e} above its minimum, expected at most {tolerance:.1e}"
     )]
     NotConverged {
         /// Number of iterations.
         iterations: usize,
-        /// Largest absolute value of the gradient.
-        gradient: f64,
-        /// Tolerance of the gradient.
+        /// Estimated distance from the minimum, relative to the objective.
+        gap: f64,
+        /// Tolerance of that distance.
         tolerance: f64,
     },
 }

@@ -1,5 +1,7 @@
 //! Folds of cross-validation.
 
+use std::collections::BTreeMap;
+
 use random::{AddressedRng, Purpose};
 
 use crate::LinearError;
@@ -75,50 +77,63 @@ pub fn stratified_folds(
     names.sort_unstable();
     names.dedup();
     let index_of = |group: usize| names.binary_search(&group).expect("a known group");
-    let mut counts = vec![vec![0.0; classes]; names.len()];
-    for (&label, &group) in labels.iter().zip(groups) {
-        counts[index_of(group)][label] += 1.0;
-    }
+    // Number of samples of each class in each group.
+    let mut counts = vec![BTreeMap::<usize, f64>::new(); names.len()];
     let mut totals = vec![0.0; classes];
-    for class in 0..classes {
-        let of_class = counts.iter().filter(|counts| counts[class] > 0.0).count();
-        if of_class > 0 && of_class < folds {
-            return Err(LinearError::FewGroups { groups: of_class, folds });
-        }
-        totals[class] = counts.iter().map(|counts| counts[class]).sum();
+    for (&label, &group) in labels.iter().zip(groups) {
+        *counts[index_of(group)].entry(label).or_default() += 1.0;
+        totals[label] += 1.0;
+    }
+    let mut groups_of = vec![0; classes];
+    counts.iter().flat_map(BTreeMap::keys).for_each(|&class| groups_of[class] += 1);
+    if let Some(groups) = groups_of.into_iter().find(|groups| (1..folds).contains(groups)) {
+        return Err(LinearError::FewGroups { groups, folds });
     }
 
     let mut order: Vec<usize> = (0..names.len()).collect();
     AddressedRng::at(seed, Purpose::Folds, 0, 0).shuffle(&mut order);
     // A stable sort keeps the random order of equal groups.
-    order.sort_by(|&a, &b| deviation(&counts[b]).total_cmp(&deviation(&counts[a])));
+    let unevenness: Vec<f64> = counts.iter().map(|counts| deviation_of(counts, classes)).collect();
+    order.sort_by(|&a, &b| unevenness[b].total_cmp(&unevenness[a]));
     let mut in_fold = vec![vec![0.0; classes]; folds];
     let mut sizes = vec![0.0f64; folds];
     let mut fold_of_group = vec![0; names.len()];
     for group in order {
-        let cost = |fold: usize, in_fold: &[Vec<f64>]| {
-            let of_class = |class: usize| {
-                let share = |at: usize| {
-                    let more = if at == fold { counts[group][class] } else { 0.0 };
-                    (in_fold[at][class] + more) / totals[class]
+        // Only the shares of the group's own classes change.
+        let cost = |fold: usize| {
+            let of_class = |(&class, &count): (&usize, &f64)| {
+                let shares = |more: f64| -> Vec<f64> {
+                    let share = |at: usize| {
+                        (in_fold[at][class] + if at == fold { more } else { 0.0 }) / totals[class]
+                    };
+                    (0..folds).map(share).collect()
                 };
-                deviation(&(0..folds).map(share).collect::<Vec<f64>>())
+                deviation(&shares(count)) - deviation(&shares(0.0))
             };
-            let present = (0..classes).filter(|&class| totals[class] > 0.0);
-            present.map(of_class).sum::<f64>()
+            counts[group].iter().map(of_class).sum::<f64>()
         };
+        let costs: Vec<f64> = (0..folds).map(cost).collect();
+        let least = costs.iter().copied().fold(f64::INFINITY, f64::min);
+        // Costs that differ only by rounding are equal.
         let best = (0..folds)
-            .map(|fold| (cost(fold, &in_fold), sizes[fold], fold))
-            .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)))
-            .expect("two folds at least")
-            .2;
-        for (to, count) in in_fold[best].iter_mut().zip(&counts[group]) {
-            *to += count;
+            .filter(|&fold| costs[fold] <= least + 1e-9)
+            .min_by(|&a, &b| sizes[a].total_cmp(&sizes[b]))
+            .expect("two folds at least");
+        for (&class, &count) in &counts[group] {
+            in_fold[best][class] += count;
             sizes[best] += count;
         }
         fold_of_group[group] = best;
     }
     Ok(groups.iter().map(|&group| fold_of_group[index_of(group)]).collect())
+}
+
+/// Returns the standard deviation of the counts of all classes.
+fn deviation_of(counts: &BTreeMap<usize, f64>, classes: usize) -> f64 {
+    let count = classes as f64;
+    let mean = counts.values().sum::<f64>() / count;
+    let squares: f64 = counts.values().map(|value| (value - mean).powi(2)).sum();
+    ((squares + (count - counts.len() as f64) * mean * mean) / count).sqrt()
 }
 
 /// Returns the standard deviation of some values.

@@ -35,8 +35,35 @@ pub(crate) struct Objective<'a> {
     /// Sum of the weights.
     total: f64,
     is_cancelled: IsCancelled<'a>,
+    seen: Mutex<Seen>,
+}
+
+/// Number of evaluations without a lower value after which a run of the solver ends. Its line search does not end by itself
+/// where rounding errors hide the differences of values.
+const STALLED: usize = 40;
+
+/// A run of the solver has stalled.
+#[derive(Debug, thiserror::Error)]
+#[error("the objective no longer decreases")]
+pub(crate) struct Stalled;
+
+/// Parameters that were evaluated.
+#[derive(Default)]
+struct Seen {
     /// Last parameters, with their value and gradient: the solver asks for both.
-    last: Mutex<Option<(Vec<f64>, f64, Vec<f64>)>>,
+    last: Option<(Vec<f64>, f64, Vec<f64>)>,
+    /// Parameters with the lowest value.
+    best: Option<(Vec<f64>, f64)>,
+    /// Number of evaluations since then.
+    since: usize,
+}
+
+/// Objective at some parameters.
+pub(crate) struct Evaluation {
+    pub(crate) value: f64,
+    pub(crate) gradient: Vec<f64>,
+    /// Curvature by each bias.
+    pub(crate) of_biases: Vec<f64>,
 }
 
 impl<'a> Objective<'a> {
@@ -48,8 +75,8 @@ impl<'a> Objective<'a> {
     ) -> Self {
         let outputs = if samples.classes() == 2 { 1 } else { samples.classes() };
         let total: f64 = inputs.rows.iter().map(|&row| samples.weight(row)).sum();
-        let (penalty, last) = ((c * total).recip(), Mutex::new(None));
-        Self { samples, inputs, outputs, penalty, total, is_cancelled, last }
+        let (penalty, seen) = ((c * total).recip(), Mutex::default());
+        Self { samples, inputs, outputs, penalty, total, is_cancelled, seen }
     }
 
     /// Returns the number of parameters.
@@ -72,37 +99,41 @@ impl<'a> Objective<'a> {
         self.outputs
     }
 
-    /// Returns the value and the gradient.
-    pub(crate) fn evaluate(&self, parameters: &[f64]) -> Result<(f64, Vec<f64>), LinearError> {
+    /// Returns the value, the gradient, and the curvature by each bias.
+    pub(crate) fn evaluate(&self, parameters: &[f64]) -> Result<Evaluation, LinearError> {
         if (self.is_cancelled)() {
             return Err(LinearError::Cancelled);
         }
         let (kernel, _) = parameters.split_at(parameters.len() - self.outputs);
         let count = self.inputs.rows.len();
         let part = count.div_ceil(PARTS);
-        let parts: Vec<(f64, Vec<f64>)> = (0..count.div_ceil(part))
+        let parts: Vec<Evaluation> = (0..count.div_ceil(part))
             .into_par_iter()
             .map(|at| self.of_part(at * part..count.min((at + 1) * part), parameters))
             .collect();
-        let add = |(loss, gradient): (f64, Vec<f64>), (other, values): (f64, Vec<f64>)| {
-            (loss + other, added(gradient, values))
+        let add = |sum: Evaluation, part: Evaluation| Evaluation {
+            value: sum.value + part.value,
+            gradient: added(sum.gradient, part.gradient),
+            of_biases: added(sum.of_biases, part.of_biases),
         };
-        let (loss, mut gradient) = parts.into_iter().reduce(add).expect("samples");
-        gradient.iter_mut().for_each(|value| *value /= self.total);
-        for (value, weight) in gradient.iter_mut().zip(kernel) {
+        let mut found = parts.into_iter().reduce(add).expect("samples");
+        found.gradient.iter_mut().for_each(|value| *value /= self.total);
+        found.of_biases.iter_mut().for_each(|value| *value /= self.total);
+        for (value, weight) in found.gradient.iter_mut().zip(kernel) {
             *value += self.penalty * weight;
         }
         let norm: f64 = kernel.iter().map(|weight| weight * weight).sum();
-        Ok((loss / self.total + 0.5 * self.penalty * norm, gradient))
+        found.value = found.value / self.total + 0.5 * self.penalty * norm;
+        Ok(found)
     }
 
-    /// Returns the sum of the weighted losses of some samples, and its gradient.
-    fn of_part(&self, part: Range<usize>, parameters: &[f64]) -> (f64, Vec<f64>) {
+    /// Returns the sum of the weighted losses of some samples.
+    fn of_part(&self, part: Range<usize>, parameters: &[f64]) -> Evaluation {
         let (width, outputs) = (self.inputs.width(), self.outputs);
         let (kernel, bias) = parameters.split_at(width * outputs);
         let kernel = Matrix::rows(kernel, [width, outputs]);
         let mut sum = 0.0;
-        let mut gradient = vec![0.0; parameters.len()];
+        let (mut gradient, mut of_biases) = (vec![0.0; parameters.len()], vec![0.0; outputs]);
         let (of_kernel, of_bias) = gradient.split_at_mut(width * outputs);
         let most = (BLOCK / width.max(1)).clamp(1, part.len());
         let mut values = vec![0.0; most * width];
@@ -128,28 +159,44 @@ impl<'a> Objective<'a> {
                     let class = first + at;
                     *to = weight * (probabilities[class] - f64::from(u8::from(class == label)));
                     *bias += *to;
+                    of_biases[at] += weight * probabilities[class] * (1.0 - probabilities[class]);
                 }
             }
             let values = Matrix::columns(values, [width, count]);
             add_product(values, Matrix::rows(&logits, [count, outputs]), of_kernel);
         }
-        (sum, gradient)
+        Evaluation { value: sum, gradient, of_biases }
     }
 }
 
 impl Objective<'_> {
-    /// Returns what `of` takes from the value and the gradient at `parameters`.
+    /// Applies `of` to the value and the gradient at `parameters`.
     fn at<T>(&self, parameters: &[f64], of: impl Fn(f64, &Vec<f64>) -> T) -> Result<T, Error> {
-        let mut last = self.last.lock().expect("no thread panics while it evaluates");
-        Ok(match &*last {
-            Some((known, value, gradient)) if known == parameters => of(*value, gradient),
-            _ => {
-                let (value, gradient) = self.evaluate(parameters)?;
-                let result = of(value, &gradient);
-                *last = Some((parameters.to_vec(), value, gradient));
-                result
-            }
-        })
+        let mut seen = self.seen.lock().expect("no thread panics while it evaluates");
+        if let Some((known, value, gradient)) = &seen.last
+            && known == parameters
+        {
+            return Ok(of(*value, gradient));
+        }
+        if seen.since >= STALLED {
+            return Err(Stalled.into());
+        }
+        let Evaluation { value, gradient, .. } = self.evaluate(parameters)?;
+        let result = of(value, &gradient);
+        seen.since += 1;
+        if seen.best.as_ref().is_none_or(|(_, least)| value < *least) {
+            seen.best = Some((parameters.to_vec(), value));
+            seen.since = 0;
+        }
+        seen.last = Some((parameters.to_vec(), value, gradient));
+        Ok(result)
+    }
+
+    /// Returns the parameters with the lowest value that a run of the solver has seen, if there are any, and forgets the run.
+    pub(crate) fn take_best(&self) -> Option<Vec<f64>> {
+        let seen =
+            std::mem::take(&mut *self.seen.lock().expect("no thread panics while it evaluates"));
+        seen.best.map(|(parameters, _)| parameters)
     }
 }
 

@@ -33,7 +33,8 @@ impl<'a> Samples<'a> {
     ///
     /// Returns an error in these cases:
     ///
-    /// - There are no samples, or the features are not as many rows as there are labels.
+    /// - `classes` is below 2, or `labels` is empty.
+    /// - The features are not as many rows as there are labels.
     /// - A feature is NaN or infinite.
     /// - A label is not a class.
     pub fn new(
@@ -42,7 +43,13 @@ impl<'a> Samples<'a> {
         classes: usize,
     ) -> Result<Self, LinearError> {
         let (values, rows) = (features.len(), labels.len());
-        let width = values.checked_div(rows).unwrap_or_default();
+        if classes < 2 {
+            return Err(LinearError::Classes(classes));
+        }
+        if rows == 0 {
+            return Err(LinearError::Empty);
+        }
+        let width = values / rows;
         if width == 0 || width * rows != values {
             return Err(LinearError::Rows { values, rows, width });
         }
@@ -94,7 +101,7 @@ impl<'a> Samples<'a> {
         self.labels.len()
     }
 
-    /// Returns true if there are no samples, which is never the case.
+    /// Returns false: samples are never empty.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }

@@ -1,11 +1,13 @@
 //! Training of logistic regression.
 
+use std::ops::RangeInclusive;
+
 use argmin::core::{Executor, State};
 use argmin::solver::linesearch::MoreThuenteLineSearch;
 use argmin::solver::quasinewton::LBFGS;
 
 use crate::inputs::Inputs;
-use crate::objective::Objective;
+use crate::objective::{Evaluation, Objective, Stalled};
 use crate::{IsCancelled, LinearError, LinearModel, Samples};
 
 /// Number of earlier steps from which the solver estimates curvature.
@@ -39,11 +41,17 @@ const MEMORY: usize = 10;
 #[doc(alias = "softmax regression")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LogisticRegression {
-    /// Inverse strength of the penalty, positive.
+    /// Inverse strength of the penalty, in [`Self::C`].
     #[doc(alias = "regularization")]
     pub c: f64,
-    /// Relative accuracy of the objective, positive: the solver stops when the gradient proves that the objective is at most
+    /// Relative accuracy of the objective, positive: the solver stops when the gradient shows that the objective is at most
     /// this share above its minimum.
+    ///
+    /// ```text
+    /// objective - minimum <= sum of squared derivatives / (2 curvature)
+    /// ```
+    ///
+    /// The curvature by a weight is at least that of the penalty. That by a bias is the current one, which is an estimate.
     pub tolerance: f64,
     /// Maximum number of iterations.
     pub max_iterations: usize,
@@ -69,6 +77,12 @@ pub struct Fit {
 }
 
 impl LogisticRegression {
+    /// Valid values of `c`. Beyond them, rounding errors hide either the loss or the penalty.
+    pub const C: RangeInclusive<f64> = 1e-10..=1e10;
+
+    /// [`Self::C`] as text.
+    pub const C_TEXT: &str = "a number from 1e-10 to 1e10";
+
     /// Trains on all samples.
     ///
     /// # Errors
@@ -154,30 +168,41 @@ impl LogisticRegression {
 
         let mut parameters = start;
         let mut iterations = 0;
+        let mut before = f64::INFINITY;
         let value = loop {
-            let (value, gradient) = objective.evaluate(&parameters)?;
-            let gradient = gradient.iter().map(|value| value * value).sum::<f64>().sqrt();
-            // In a strongly convex objective, the distance from the minimum is at most this over twice its curvature.
-            let tolerance = (2.0 * objective.penalty() * self.tolerance * value).sqrt();
-            if gradient <= tolerance {
+            let Evaluation { value, gradient, of_biases } = objective.evaluate(&parameters)?;
+            let (of_kernel, of_bias) = gradient.split_at(gradient.len() - outputs);
+            let squares = of_kernel.iter().map(|slope| slope * slope).sum::<f64>();
+            let mut gap = squares / (2.0 * objective.penalty());
+            for (slope, curvature) in of_bias.iter().zip(&of_biases) {
+                gap += slope * slope / (2.0 * curvature.max(f64::MIN_POSITIVE));
+            }
+            let gap = gap / value;
+            if gap <= self.tolerance {
                 break value;
             }
-            if iterations >= self.max_iterations || !gradient.is_finite() {
-                return Err(LinearError::NotConverged { iterations, gradient, tolerance });
+            // Another start from the same parameters would end there, too.
+            if iterations >= self.max_iterations || value >= before || !gap.is_finite() {
+                let tolerance = self.tolerance;
+                return Err(LinearError::NotConverged { iterations, gap, tolerance });
             }
+            before = value;
+            let least = of_biases.into_iter().fold(objective.penalty(), f64::min);
+            let tolerance = (2.0 * least * self.tolerance * value).sqrt();
             let solver = LBFGS::new(MoreThuenteLineSearch::new(), MEMORY)
                 .with_tolerance_grad(tolerance)
                 .and_then(|solver| solver.with_tolerance_cost(0.0))
                 .expect("tolerances that are not negative");
             let most = (self.max_iterations - iterations) as u64;
-            let result = Executor::new(&objective, solver)
+            let run = Executor::new(&objective, solver)
                 .configure(|state| state.param(parameters).max_iters(most))
-                .run()
-                .map_err(|error| error.downcast().expect("only the objective fails"))?;
-            // A run without progress counts too.
-            iterations += result.state().get_iter().max(1) as usize;
-            parameters =
-                result.state().get_best_param().expect("the first parameters at least").clone();
+                .run();
+            match run {
+                Ok(result) => iterations += result.state().get_iter() as usize,
+                Err(error) if error.is::<Stalled>() => {}
+                Err(error) => return Err(error.downcast().expect("only the objective fails")),
+            }
+            parameters = objective.take_best().expect("the first parameters at least");
         };
         let (of_inputs, bias) = parameters.split_at(inputs.width() * outputs);
         let (mut kernel, mut bias) = (inputs.kernel(of_inputs, outputs), bias.to_vec());
@@ -187,12 +212,12 @@ impl LogisticRegression {
     }
 
     fn check(&self) -> Result<(), LinearError> {
-        let expected = "a positive and finite number";
-        for (name, value) in [("c", self.c), ("tolerance", self.tolerance)] {
-            if !(value > 0.0 && value.is_finite()) {
-                return Err(LinearError::Setting { name, value, expected });
-            }
+        let c = (Self::C.contains(&self.c), "c", self.c, Self::C_TEXT);
+        let is_positive = self.tolerance > 0.0 && self.tolerance.is_finite();
+        let tolerance = (is_positive, "tolerance", self.tolerance, "a positive and finite number");
+        match [c, tolerance].into_iter().find(|(fits, ..)| !fits) {
+            Some((_, name, value, expected)) => Err(LinearError::Setting { name, value, expected }),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

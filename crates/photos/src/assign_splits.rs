@@ -12,7 +12,7 @@ use crate::{PhotosError, Split, SplitShares};
 ///
 /// The images of class *c* are taken in a random order, at the address (`seed`, `Purpose::Split`, 0, c) of the crate
 /// `random`: the first for validation, the next for testing, the others for training. A split with a fraction gets
-/// round(n fraction) of the *n* images of a class, but at least 1, and at least 1 remains for each later split and for
+/// round(n fraction) of the *n* images of a class, but at least 1 (if the fraction is not 0), and at least 1 remains for each later split and for
 /// training. So the validation images of a class with 10 or more images do not depend on the test split.
 ///
 /// # Errors
@@ -64,6 +64,7 @@ pub fn assign_splits(
     let wanted = [(Split::Validation, shares.validation), (Split::Test, shares.test)];
     let mut wanted: Vec<(Split, f64)> =
         wanted.into_iter().filter_map(|(split, share)| Some((split, share?))).collect();
+    wanted.retain(|(_, share)| *share > 0.0);
     let least = wanted.len() + 1;
     let mut splits = vec![Split::Train; labels.len()];
     let mut left = counts.clone();

@@ -2,17 +2,17 @@
 
 use crate::{PhotosError, Split};
 
-/// Fractions of each class that are taken from the training images, each between 0 and 1.
+/// Fractions of each class that are taken from the training images, each below 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SplitShares {
-    /// Fraction of the validation split; `None` for no split.
+    /// Fraction of the validation split; `None` for no split, or 0 for one without images.
     pub validation: Option<f64>,
     /// Fraction of the test split; `None` for no split.
     pub test: Option<f64>,
 }
 
 impl SplitShares {
-    /// Checks that each fraction is between 0 and 1, and the sum below 1.
+    /// Checks that each fraction is between 0 and 1 (0 only for validation), and the sum below 1.
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ impl SplitShares {
         let Self { validation, test } = self;
         for (share, split) in [(validation, Split::Validation), (test, Split::Test)] {
             if let Some(share) = share
-                && !(share > 0.0 && share < 1.0)
+                && !((share > 0.0 || share == 0.0 && split == Split::Validation) && share < 1.0)
             {
                 return Err(PhotosError::Split { share, split });
             }

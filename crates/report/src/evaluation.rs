@@ -20,6 +20,18 @@ const WORK: usize = 400_000_000;
 /// Quantile of the normal distribution for 95 %.
 const NORMAL: f64 = 1.959_963_984_540_054;
 
+/// Names of the main metrics for people.
+pub(crate) const NAMES: [&str; 8] = [
+    "accuracy",
+    "balanced accuracy",
+    "AUC",
+    "average precision",
+    "log loss",
+    "calibration error",
+    "Brier score",
+    "Matthews' coefficient",
+];
+
 /// A metric and its 95 % confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Estimate {
@@ -66,16 +78,17 @@ impl Evaluation {
     /// assert_eq!(names[..3], ["accuracy", "balanced accuracy", "AUC"]);
     /// ```
     pub fn named(&self) -> [(&'static str, Option<Estimate>); 8] {
-        [
-            ("accuracy", Some(self.accuracy)),
-            ("balanced accuracy", Some(self.balanced_accuracy)),
-            ("AUC", self.auc),
-            ("average precision", self.average_precision),
-            ("log loss", Some(self.log_loss)),
-            ("calibration error", Some(self.ece)),
-            ("Brier score", Some(self.brier)),
-            ("Matthews' coefficient", Some(self.mcc)),
-        ]
+        let values = [
+            Some(self.accuracy),
+            Some(self.balanced_accuracy),
+            self.auc,
+            self.average_precision,
+            Some(self.log_loss),
+            Some(self.ece),
+            Some(self.brier),
+            Some(self.mcc),
+        ];
+        std::array::from_fn(|at| (NAMES[at], values[at]))
     }
 }
 
@@ -154,19 +167,19 @@ impl Predictions {
         }
     }
 
-    /// Returns the main metrics with their names for people, without intervals.
+    /// Returns the main metrics without intervals, in the order of [`Evaluation::named`], with the names of their fields.
     pub(crate) fn values(&self) -> [(&'static str, Option<f64>); 8] {
         let [balanced, auc, average_precision, log_loss, ece, brier, mcc] =
             Parts::of(self).metrics(&vec![1; self.len()]);
         [
             ("accuracy", Some(self.accuracy())),
-            ("balanced accuracy", balanced),
-            ("AUC", auc),
-            ("average precision", average_precision),
-            ("log loss", log_loss),
-            ("calibration error", ece),
-            ("Brier score", brier),
-            ("Matthews' coefficient", mcc),
+            ("balanced_accuracy", balanced),
+            ("auc", auc),
+            ("average_precision", average_precision),
+            ("log_loss", log_loss),
+            ("ece", ece),
+            ("brier", brier),
+            ("mcc", mcc),
         ]
     }
 

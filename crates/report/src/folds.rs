@@ -1,16 +1,21 @@
 //! Metrics of a cross-validation: their means and standard deviations over the folds.
 
 use crate::Predictions;
+use crate::evaluation::NAMES;
 
 /// Metric of a cross-validation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FoldMetric {
+    /// Name of its field in [`Evaluation`](crate::Evaluation), such as `balanced_accuracy`.
+    pub key: &'static str,
     /// Name for people.
     pub name: &'static str,
     /// Mean over the folds.
     pub mean: f64,
     /// Standard deviation over the folds, as of a sample.
     pub deviation: f64,
+    /// Value for the images of all folds together.
+    pub overall: f64,
 }
 
 impl Predictions {
@@ -44,13 +49,15 @@ impl Predictions {
             self.of_images(&images).values()
         };
         let of_folds: Vec<_> = (0..count).map(of_fold).collect();
+        let of_all = self.values();
         let of_metric = |at: usize| {
             let values: Option<Vec<f64>> = of_folds.iter().map(|values| values[at].1).collect();
             let (values, number) = (values?, count as f64);
             let mean = values.iter().sum::<f64>() / number;
             let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
             let deviation = (squares / (number - 1.0)).sqrt();
-            Some(FoldMetric { name: of_folds[0][at].0, mean, deviation })
+            let (key, overall) = (of_all[at].0, of_all[at].1?);
+            Some(FoldMetric { key, name: NAMES[at], mean, deviation, overall })
         };
         (0..of_folds[0].len()).filter_map(of_metric).collect()
     }

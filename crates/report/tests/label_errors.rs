@@ -1,4 +1,4 @@
-//! Compares the images whose labels may be wrong with those that cleanlab finds (`label_errors.py`).
+//! Compares label errors with those of cleanlab. `label_errors.py` computes the fixture.
 
 use report::Predictions;
 use serde::Deserialize;

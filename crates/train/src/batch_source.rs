@@ -101,6 +101,25 @@ impl<'a> BatchSource<'a> {
         Ok(Self::Kept { features, views: views.unwrap_or(1), seed })
     }
 
+    /// Returns the features of all rows, and the number of copies of each image, of a run that [needs them in
+    /// memory](crate::RunConfig::needs_all_features).
+    pub(crate) fn kept(&self) -> (&[f32], usize) {
+        match self {
+            Self::Kept { features, views, .. } => {
+                (features.values().expect("rows in memory"), *views)
+            }
+            _ => unreachable!("features that are computed once"),
+        }
+    }
+
+    /// Returns the features like [`Self::kept`], as a table.
+    pub(crate) fn into_kept(self) -> (FeatureTable, usize) {
+        match self {
+            Self::Kept { features, views, .. } => (features, views),
+            _ => unreachable!("features that are computed once"),
+        }
+    }
+
     /// Sends all batches from `state` to the end of the last epoch. Stops early if the receiver is dropped.
     pub(crate) fn send(
         self,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use augment::AugmentConfig;
 use head::{Activation, HeadConfig};
+use linear::LogisticRegression;
 use report::ThresholdRule;
 use serde::{Deserialize, Serialize};
 use vgg::{Precision, VggConfig, VggError, Weights};
@@ -102,7 +103,8 @@ pub struct DataConfig {
     /// Folder or URL of precomputed features, which replace the images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<String>,
-    /// Fraction of each class that is used for validation; `None` if not set.
+    /// Fraction of each class that is used for validation; `None` if not set. It may be 0 for a linear head with `folds`: all
+    /// images are then trained on, and the cross-validation gives the validation metrics.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation_split: Option<f64>,
     /// Fraction of each class that is used for testing; `None` if not set.
@@ -515,6 +517,11 @@ impl RunConfig {
         }
         self.validate_linear()?;
         self.validate_folds()?;
+        if self.data.validation_split == Some(0.0) && !self.can_train_on_all() {
+            let (name, value) = ("validation_split", "0".into());
+            let expected = "more than 0, except for a linear head with `folds`";
+            return Err(TrainError::Setting { name, value, expected });
+        }
         check_head_size(head, base.output_count()?, 2)?;
         let weights = match &self.weights {
             WeightsChoice::File(path) => Some(path),
@@ -536,10 +543,10 @@ impl RunConfig {
         let unset = "unset for a linear head";
         for (fits, name, value, expected) in [
             (
-                c.is_none_or(|c| c > 0.0 && c.is_finite()),
+                c.is_none_or(|c| LogisticRegression::C.contains(&c)),
                 "linear.c",
                 c.unwrap_or_default().to_string(),
-                "a positive number, or unset",
+                LogisticRegression::C_TEXT,
             ),
             (*head == plain, "head", head.hidden_text(), "no hidden layers, and no dropout"),
             (train.epochs == 1, "epochs", train.epochs.to_string(), "1 for a linear head"),
@@ -559,6 +566,28 @@ impl RunConfig {
             }
         }
         Ok(())
+    }
+
+    /// Returns true if all features must be in memory at once: for a linear head, or for a cross-validation.
+    pub(crate) fn needs_all_features(&self) -> bool {
+        self.linear.is_some() || self.data.folds.is_some()
+    }
+
+    /// Returns true if the run needs no validation images, because its cross-validation gives the validation metrics.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use train::{LinearConfig, RunConfig, WeightsChoice};
+    ///
+    /// let mut config = RunConfig::new("pets", WeightsChoice::Seed(1));
+    /// assert!(!config.can_train_on_all());
+    /// config.linear = Some(LinearConfig { c: None });
+    /// config.data.folds = Some(5);
+    /// assert!(config.can_train_on_all());
+    /// ```
+    pub fn can_train_on_all(&self) -> bool {
+        self.linear.is_some() && self.data.folds.is_some()
     }
 
     /// Checks that the other settings fit a cross-validation, if the run has one.

@@ -1,106 +1,100 @@
 //! Cross-validation of a run: a model is trained for each fold, on the other training images, and predicts the images of the
 //! fold.
 //!
-//! Everything that a run chooses is chosen again for each fold, without the images of the fold: C of a linear head by
-//! cross-validation on the other images, and the best epoch of a dense head on a validation split of them.
+//! Everything that a run chooses is chosen again for each fold, without the images of the fold:
+//!
+//! - C of a linear head: by cross-validation on the other images.
+//! - The best epoch of a dense head: on a validation split of the other images.
+//! - The temperature: on the predictions for the other folds.
+//!
+//! The predicted class is the most likely one.
 
 use burn::tensor::Device;
-use features::{AugmentedCopies, ImageFeatures};
-use linear::{Fold, LogisticRegression, Samples, choose_c, stratified_folds};
+use features::{AugmentedCopies, FeatureTable, ImageFeatures};
+use linear::stratified_folds;
 use model::{TrainableLayers, most_likely};
 use photos::{Layout, Split, SplitShares, assign_splits};
 use report::Predictions;
 
 use crate::batch_source::{BatchSource, keep};
 use crate::feature_scale::Sums;
+use crate::linear_head::LinearRows;
 use crate::{
     Data, FeatureArrays, FoldPredictions, HeadJob, ImageSet, LabeledRows, LinearConfig,
     TrainConfig, TrainError, TrainingEvent, TrainingJob, evaluate, fit_head,
 };
 
-/// Number of folds for a choice of C among images of these labels and groups: [`LinearConfig::FOLDS`], or fewer if a class
-/// has images of fewer groups.
-///
-/// # Errors
-///
-/// Returns an error if a class has images of fewer than two groups.
-pub(crate) fn folds_of(
-    labels: &[usize],
-    groups: &[usize],
-    seed: u64,
-) -> Result<Vec<usize>, TrainError> {
-    let mut of_class: Vec<(usize, usize)> =
-        labels.iter().copied().zip(groups.iter().copied()).collect();
-    of_class.sort_unstable();
-    of_class.dedup();
-    let least = of_class.chunk_by(|a, b| a.0 == b.0).map(<[_]>::len).min().unwrap_or(0);
-    if least < 2 {
-        return Err(TrainError::FewForFolds);
-    }
-    Ok(stratified_folds(labels, groups, LinearConfig::FOLDS.min(least), seed)?)
-}
-
 /// Cross-validates a run in `count` folds, and writes the predictions into its directory. `source` has the training
-/// features.
+/// features in memory. Returns the logits of each training image before calibration.
 ///
 /// # Errors
 ///
 /// Returns an error in these cases:
 ///
-/// - The features do not fit into the memory limit of the run, or can't be computed.
-/// - A class has too few images for the folds.
-/// - Training fails, or the run is cancelled.
+/// - Groups of several classes leave too few images for a fold.
+/// - Features can't be computed, training fails, or the run is cancelled.
 pub(crate) fn cross_validate(
     job: &TrainingJob<'_>,
     count: usize,
     source: &BatchSource<'_>,
     on_event: &mut impl FnMut(TrainingEvent),
-) -> Result<(), TrainError> {
+) -> Result<Vec<Vec<f32>>, TrainError> {
     let TrainingJob { config, data, .. } = *job;
     let labels = data.training_labels();
     let groups = data.training_groups(config.data.group_duplicates);
     let folds = stratified_folds(labels, &groups, count, config.data_seed())?;
-    let limit = config.data.memory();
-    let BatchSource::Kept { features, views, .. } = source else {
-        return Err(TrainError::FeaturesMemory { limit });
-    };
-    let features = features.values().ok_or(TrainError::FeaturesMemory { limit })?;
-    let rows = Rows { features, views: *views, labels, groups: &groups, folds: &folds, count };
+    let (features, views) = source.kept();
+    let rows = FoldRows { features, views, groups: &groups, folds: &folds, count };
     let logits = match config.linear {
         Some(linear) => of_linear_heads(job, linear, &rows, on_event)?,
         None => of_dense_heads(job, &rows, on_event)?,
     };
-    let predicted = logits.iter().map(|row| most_likely(row)).collect();
-    let mut predictions =
-        Predictions::new(data.classes().len(), labels.to_vec(), logits, predicted);
-    if config.train.calibrate
-        && let Some(temperature) = predictions.fit_temperature()
-    {
-        predictions = predictions.with_temperature(temperature);
-    }
+    let calibrated =
+        if config.train.calibrate { calibrated(labels, &folds, &logits) } else { logits.clone() };
+    let predicted = calibrated.iter().map(|row| most_likely(row)).collect();
+    let predictions =
+        Predictions::new(data.classes().len(), labels.to_vec(), calibrated, predicted);
     let files = data.training_files(&config.data.path);
     let found = FoldPredictions { files, folds, predictions };
     found.write(job.run.path(), data.classes())?;
     on_event(TrainingEvent::CrossValidated(found));
-    Ok(())
+    Ok(logits)
+}
+
+/// Divides the logits of each fold by the temperature that fits the other folds.
+fn calibrated(labels: &[usize], folds: &[usize], logits: &[Vec<f32>]) -> Vec<Vec<f32>> {
+    let count = folds.iter().max().map_or(0, |last| last + 1);
+    let temperatures: Vec<f64> = (0..count)
+        .map(|fold| {
+            let others = (0..labels.len()).filter(|&image| folds[image] != fold);
+            let rows: Vec<Vec<f32>> = others.clone().map(|image| logits[image].clone()).collect();
+            let predicted = rows.iter().map(|row| most_likely(row)).collect();
+            let labels = others.map(|image| labels[image]).collect();
+            let classes = logits.first().map_or(2, Vec::len);
+            Predictions::new(classes, labels, rows, predicted).fit_temperature().unwrap_or(1.0)
+        })
+        .collect();
+    let row = |(row, &fold): (&Vec<f32>, &usize)| {
+        row.iter().map(|&logit| (f64::from(logit) / temperatures[fold]) as f32).collect()
+    };
+    logits.iter().zip(folds).map(row).collect()
 }
 
 /// Training images of a cross-validation.
-struct Rows<'a> {
+struct FoldRows<'a> {
     /// Features of the first copy of all images, then those of the second, and so on.
     features: &'a [f32],
     views: usize,
-    /// Label, group and fold of each image.
-    labels: &'a [usize],
+    /// Group and fold of each image.
     groups: &'a [usize],
     folds: &'a [usize],
     count: usize,
 }
 
-impl Rows<'_> {
+impl FoldRows<'_> {
     /// Returns the images that are not in a fold, and those that are.
     fn divided(&self, fold: usize) -> (Vec<usize>, Vec<usize>) {
-        (0..self.labels.len()).partition(|&image| self.folds[image] != fold)
+        (0..self.folds.len()).partition(|&image| self.folds[image] != fold)
     }
 }
 
@@ -108,49 +102,19 @@ impl Rows<'_> {
 fn of_linear_heads(
     job: &TrainingJob<'_>,
     linear: LinearConfig,
-    rows: &Rows<'_>,
+    rows: &FoldRows<'_>,
     on_event: &mut impl FnMut(TrainingEvent),
 ) -> Result<Vec<Vec<f32>>, TrainError> {
-    let TrainingJob { config, data, cancellation, .. } = *job;
-    let (images, classes) = (rows.labels.len(), data.classes().len());
-    let plain = plain_features(job, rows, on_event)?;
-    let of_plain = plain.as_deref().unwrap_or(rows.features);
-    let width = data.feature_count();
-    let (labels, is_cancelled) = (rows.labels.repeat(rows.views), || cancellation.is_cancelled());
+    let plain = plain_features(job, on_event)?;
+    let of_plain = plain.as_ref().and_then(FeatureTable::values).unwrap_or(rows.features);
+    let (width, images) = (job.data.feature_count(), rows.folds.len());
+    let solver = LinearRows::new(job, rows.features, rows.views, rows.groups);
     let mut logits = vec![vec![]; images];
     for fold in 0..rows.count {
         let (others, held_out) = rows.divided(fold);
-        let of_others: Vec<usize> = others.iter().map(|&image| rows.labels[image]).collect();
-        let mut samples = Samples::new(rows.features, &labels, classes)?;
-        if let Some(weights) = config.loss.weights(data.classes(), &of_others)? {
-            samples = samples.with_class_weights(weights.into_iter().map(f64::from).collect())?;
-        }
-        // All copies of an image have its part.
-        let copies = |images: &[usize]| -> Vec<usize> {
-            let of_copy =
-                |copy: usize| images.iter().map(move |image| copy * rows.labels.len() + image);
-            (0..rows.views).flat_map(of_copy).collect()
-        };
-        let c = match linear.c {
-            Some(c) => c,
-            None => {
-                let groups: Vec<usize> = others.iter().map(|&image| rows.groups[image]).collect();
-                let inner = folds_of(&of_others, &groups, config.data_seed())?;
-                let inner = Fold::all(&inner).into_iter().map(|Fold { train, held_out }| {
-                    let named = |at: Vec<usize>| -> Vec<usize> {
-                        copies(&at.into_iter().map(|at| others[at]).collect::<Vec<_>>())
-                    };
-                    Fold { train: named(train), held_out: named(held_out) }
-                });
-                let (inner, grid) = (inner.collect::<Vec<_>>(), LinearConfig::GRID);
-                let regression = LogisticRegression::default();
-                grid[choose_c(&regression, &samples, &inner, &grid, &is_cancelled)?.0]
-            }
-        };
-        let regression = LogisticRegression { c, ..LogisticRegression::default() };
-        let model = regression.fit_on(&samples, &copies(&others), &is_cancelled)?.model;
+        let fit = solver.solve(linear, &others)?.fit;
         for image in held_out {
-            let found = model.logits(&of_plain[image * width..][..width]);
+            let found = fit.model.logits(&of_plain[image * width..][..width]);
             let found = if let [second] = found[..] { vec![0.0, second] } else { found };
             logits[image] = found.into_iter().map(|logit| logit as f32).collect();
         }
@@ -162,15 +126,15 @@ fn of_linear_heads(
 /// Computes the features of the training images without augmentation; `None` if they are those of the run.
 fn plain_features(
     job: &TrainingJob<'_>,
-    rows: &Rows<'_>,
     on_event: &mut impl FnMut(TrainingEvent),
-) -> Result<Option<Vec<f32>>, TrainError> {
+) -> Result<Option<FeatureTable>, TrainError> {
     let TrainingJob { config, data, .. } = *job;
     if config.train.views.is_none() {
         return Ok(None);
     }
+    // The memory limit was checked for them, too.
     let (set, most) = (ImageSet::Unaugmented, usize::MAX);
-    let all: Vec<usize> = (0..rows.labels.len()).collect();
+    let all: Vec<usize> = (0..data.training_labels().len()).collect();
     let table = match data {
         Data::Images { extractor, images } => {
             let copies = AugmentedCopies::default();
@@ -187,32 +151,31 @@ fn plain_features(
         }
         Data::Arrays(_) => return Ok(None),
     };
-    Ok(table.values().map(<[f32]>::to_vec))
+    Ok(Some(table))
 }
 
 /// Returns the logits of each image from the dense head that was trained on the other folds.
 fn of_dense_heads(
     job: &TrainingJob<'_>,
-    rows: &Rows<'_>,
+    rows: &FoldRows<'_>,
     on_event: &mut impl FnMut(TrainingEvent),
 ) -> Result<Vec<Vec<f32>>, TrainError> {
     let TrainingJob { config, data, cancellation, .. } = *job;
-    let (width, classes) = (data.feature_count(), data.classes());
+    let (width, classes, labels) = (data.feature_count(), data.classes(), data.training_labels());
     let device: &Device = &job.device.clone().inner();
-    let mut logits = vec![vec![]; rows.labels.len()];
+    let mut logits = vec![vec![]; labels.len()];
+    let of = |images: &[usize]| LabeledRows {
+        values: images
+            .iter()
+            .flat_map(|&image| &rows.features[image * width..][..width])
+            .copied()
+            .collect(),
+        labels: images.iter().map(|&image| labels[image]).collect(),
+    };
     for fold in 0..rows.count {
         let (others, held_out) = rows.divided(fold);
-        let parts =
-            selected_on(config.data.validation_split, rows, &others, classes, config.data_seed())?;
-        let of = |images: &[usize]| LabeledRows {
-            values: images
-                .iter()
-                .flat_map(|&image| &rows.features[image * width..][..width])
-                .copied()
-                .collect(),
-            labels: images.iter().map(|&image| rows.labels[image]).collect(),
-        };
-        let [mut training, mut validation] = parts.map(|images| of(&images));
+        let [mut training, mut validation] =
+            divided(job, rows.groups, &others)?.map(|part| of(&part));
         let mut held_out_rows = of(&held_out);
         if config.train.scale_features {
             let mut sums = Sums::default();
@@ -244,27 +207,26 @@ fn of_dense_heads(
     Ok(logits)
 }
 
-/// Divides images into those that a head is trained on, and those that select its best epoch: a `share` of each class, 0.2 by
-/// default.
-fn selected_on(
-    share: Option<f64>,
-    rows: &Rows<'_>,
+/// Divides images into a part to train a head on, and a part that selects its best epoch. The run's fraction for validation
+/// determines their sizes.
+fn divided(
+    job: &TrainingJob<'_>,
+    groups: &[usize],
     images: &[usize],
-    classes: &[String],
-    seed: u64,
 ) -> Result<[Vec<usize>; 2], TrainError> {
-    let labels: Vec<usize> = images.iter().map(|&image| rows.labels[image]).collect();
-    let mut groups: Vec<(usize, usize)> =
-        images.iter().enumerate().map(|(at, &image)| (rows.groups[image], at)).collect();
-    groups.sort_unstable();
-    let groups: Vec<Vec<usize>> = groups
+    let (config, data) = (job.config, job.data);
+    let labels: Vec<usize> = images.iter().map(|&image| data.training_labels()[image]).collect();
+    let mut of_groups: Vec<(usize, usize)> =
+        images.iter().enumerate().map(|(at, &image)| (groups[image], at)).collect();
+    of_groups.sort_unstable();
+    let of_groups: Vec<Vec<usize>> = of_groups
         .chunk_by(|a, b| a.0 == b.0)
         .filter(|group| group.len() > 1)
         .map(|group| group.iter().map(|(_, at)| *at).collect())
         .collect();
-    let validation = Some(share.unwrap_or(Layout::VALIDATION_SPLIT));
-    let shares = SplitShares { validation, test: None };
-    let splits = assign_splits(&labels, classes, shares, seed, &groups)?;
+    let share = config.data.validation_split.unwrap_or(Layout::VALIDATION_SPLIT);
+    let shares = SplitShares { validation: Some(share), test: None };
+    let splits = assign_splits(&labels, data.classes(), shares, config.data_seed(), &of_groups)?;
     Ok([Split::Train, Split::Validation].map(|split| {
         let of_split = images.iter().zip(&splits).filter(|(_, other)| **other == split);
         of_split.map(|(&image, _)| image).collect()

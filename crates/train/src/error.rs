@@ -189,14 +189,23 @@ pub enum TrainError {
         step: usize,
     },
     /// The features for a linear head or a cross-validation do not fit into memory.
-    #[error("the features take more memory than the limit of {} MB, and a linear head or a cross-validation needs them at once", .limit / 1_000_000)]
+    #[error("the features take {} MB, more than the memory limit of {} MB, and a linear head or a cross-validation needs them at once", .bytes.div_ceil(1_000_000), .limit / 1_000_000)]
     FeaturesMemory {
+        /// Size of the features in bytes.
+        bytes: usize,
         /// Memory limit in bytes.
         limit: usize,
     },
-    /// A class has too few images, or groups of near duplicates, to be in two folds.
-    #[error("cross-validation needs at least two images of each class that are no near duplicates")]
-    FewForFolds,
+    /// A class has too few images for the folds of a cross-validation. Near duplicates that are kept together count as one.
+    #[error("class `{class}` has {found} image(s), and the cross-validation needs {needed}; near duplicates that are kept together count as one", class = .class.shown())]
+    FewForFolds {
+        /// Name of the class.
+        class: String,
+        /// Number of its images or groups.
+        found: usize,
+        /// Number that the cross-validation needs.
+        needed: usize,
+    },
     /// A linear head can't be solved.
     #[error(transparent)]
     Linear(linear::LinearError),
@@ -336,7 +345,8 @@ impl TrainError {
             Self::UnknownClass { .. } => "correct the name in the class weights".into(),
             Self::ThresholdOfMany { .. } => "remove the threshold; with more than two classes, the most likely class is predicted".into(),
             Self::FeaturesMemory { .. } => "raise `data.cache_mb`, or use fewer features".into(),
-            Self::FewForFolds => "add images".into(),
+            Self::FewForFolds { .. } => "add images, or use fewer folds".into(),
+            Self::Linear(linear::LinearError::NotConverged { .. }) => "use a smaller C".into(),
             Self::Setting { .. } => "remove the setting to use its default".into(),
             _ => return None,
         })

@@ -114,7 +114,9 @@ impl FeatureData {
             Part { labels: places.iter().map(|&at| labels[at]).collect(), places }
         };
         let (training, validation) = (part(Split::Train), part(Split::Validation));
-        for (what, part) in [("training", &training), ("validation", &validation)] {
+        let with_validation = shares.validation != Some(0.0);
+        let parts = [("training", &training)].into_iter();
+        for (what, part) in parts.chain(with_validation.then_some(("validation", &validation))) {
             for (label, class) in set.classes().iter().enumerate() {
                 if !part.labels.contains(&label) {
                     return Err(TrainError::NoFeatures { class: class.clone(), what });

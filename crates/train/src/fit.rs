@@ -14,12 +14,13 @@ use photos::ImageDataset;
 use crate::batch_source::{BatchSource, keep};
 use crate::checkpoint::{Checkpoint, SavedCheckpoint, set_aside, verified_state};
 use crate::cross_validation::cross_validate;
+use crate::data_check::check_data;
 use crate::feature_scale::{feature_scale, scaled};
 use crate::history::History;
 use crate::linear_head::solve_head;
 use crate::outcome::{TrainedModel, TrainingOutcome, TrainingResult};
 use crate::resume_check::{check_same, digest_of_settings};
-use crate::training::{Training, card_of};
+use crate::training::{Training, ValidationRows, card_of};
 use crate::{
     Data, FoldPredictions, ImageSet, InitialWeights, Optimizer, Plateau, RunConfig, RunningMean,
     TrainError, TrainingEvent, TrainingJob, TrainingState, initial_layers,
@@ -164,11 +165,7 @@ fn run_from(
     last: Option<SavedCheckpoint>,
     on_event: impl FnMut(TrainingEvent),
 ) -> Result<TrainingResult, TrainError> {
-    if let Data::Arrays(data) = job.data {
-        let width = job.config.base.feature_shape()?.iter().product();
-        data.check(&job.config.train, width)?;
-    }
-    job.config.check_classes(job.data.classes())?;
+    check_data(job.config, job.data)?;
     let outcome = train_from(job, last, on_event)?;
     let epochs = match outcome {
         TrainingOutcome::Complete { epochs, .. } | TrainingOutcome::Stopped { epochs } => epochs,
@@ -209,17 +206,27 @@ fn train_from(
         }
         prepared => prepared?,
     };
+    let mut validation = ValidationRows::Features(of_validation);
+    let trains_on_all = data.validation_labels().is_empty();
+    // A run that resumes has its predictions already, but without the logits that a run on all images needs.
     if let Some(folds) = config.data.folds
-        && FoldPredictions::read(run.path(), data.classes())?.is_none()
+        && (checkpoint.state.epoch, checkpoint.state.step) == (0, 0)
     {
-        match cross_validate(job, folds, &source, &mut on_event) {
-            Err(error) if error.is_cancelled() => {
-                return Ok(TrainingOutcome::Stopped { epochs: checkpoint.state.epoch });
-            }
-            done => done?,
+        let begun = Instant::now();
+        match FoldPredictions::read(run.path(), data.classes())? {
+            Some(known) if !trains_on_all => on_event(TrainingEvent::CrossValidated(known)),
+            _ => match cross_validate(job, folds, &source, &mut on_event) {
+                Err(error) if error.is_cancelled() => {
+                    return Ok(TrainingOutcome::Stopped { epochs: 0 });
+                }
+                logits if trains_on_all => validation = ValidationRows::OutOfFold(logits?),
+                logits => drop(logits?),
+            },
         }
+        // It is not part of the first epoch.
+        started += begun.elapsed();
     }
-    let mut training = Training::new(job, device, &checkpoint.state, history, of_validation)?;
+    let mut training = Training::new(job, device, &checkpoint.state, history, validation)?;
     let TrainingState { epoch, step, initial, .. } = checkpoint.state;
     if matches!(config.start, InitialWeights::Model(_)) && (epoch, step, initial) == (0, 0, None) {
         checkpoint.state.initial = Some(training.evaluate_initial(&checkpoint)?);
@@ -320,9 +327,11 @@ fn prepare<'a>(
         }
         _ => 0,
     };
-    let room = config.data.memory().saturating_sub(cached);
     let (rows, width) = (data.validation_labels().len(), data.feature_count());
     let all = rows + config.train.views.unwrap_or(1) * data.training_labels().len();
+    // Features that are needed at once may take all of the memory: then, images are no longer needed.
+    let used = if config.needs_all_features() { 0 } else { cached };
+    let room = config.data.memory().saturating_sub(used);
     // Features that are read in every epoch need half of the memory for their buffers.
     let is_streamed = data.is_precomputed() && all * width * size_of::<f32>() > room;
     let most = if is_streamed { room / 2 } else { room };

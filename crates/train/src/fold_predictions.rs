@@ -17,11 +17,13 @@ const COLUMNS: [&str; 4] = ["file", "label", "fold", "class"];
 /// Predictions of a cross-validation; stored in `folds.csv` of the run directory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FoldPredictions {
-    /// Name of each training image: its path below the data folder, or its key in the feature set.
+    /// Name of each training image: its path below the data folder, or its key in the feature set. Names that are read from
+    /// a file are escaped for spreadsheets, see [`quoting::cell`].
     pub files: Vec<String>,
     /// Fold of each image, from 0.
     pub folds: Vec<usize>,
-    /// Predictions for the images, calibrated together if the run calibrates its model.
+    /// Predictions for the images. If the run calibrates its model, those of each fold have the temperature that fits the
+    /// other folds. The predicted class is the most likely one, whatever the threshold of the model.
     pub predictions: Predictions,
 }
 
@@ -135,6 +137,7 @@ mod tests {
         let read =
             FoldPredictions::read(folder.path(), &classes).expect("a table").expect("a file");
         assert_eq!(read.folds, written.folds);
+        assert_eq!(read.files, ["a,b.jpg", "'=1.jpg", "c\"d.jpg", "d.jpg"]);
         for at in 0..4 {
             let (found, expected) = (&read.predictions, &written.predictions);
             assert_eq!(

@@ -123,7 +123,7 @@ mod tests {
         }
     }
 
-    /// As when a run is resumed that began before the AUC was recorded.
+    /// A resumed run may have begun before the AUC was recorded.
     #[test]
     fn auc_column_appears_with_its_first_value() {
         let folder = tempfile::tempdir().expect("a temporary folder");

@@ -1,4 +1,4 @@
-//! How a linear head was solved.
+//! Solution of a linear head.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 
-/// How a linear head was solved; stored in `linear.json` of the run directory.
+/// Solution of a linear head; stored in `linear.json` of the run directory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinearSolution {
@@ -15,6 +15,8 @@ pub struct LinearSolution {
     pub c: f64,
     /// Number of iterations of the solver.
     pub iterations: usize,
+    /// Number of folds of the cross-validation that chose C; 0 if C was given.
+    pub folds: usize,
     /// Results of the cross-validation that chose C; empty if C was given.
     pub candidates: Vec<Candidate>,
 }

@@ -18,8 +18,8 @@ use crate::outcome::EpochRecord;
 use crate::steps::{Diverged, StepSettings, THRESHOLD, Validation, step, validate};
 use crate::tensorboard::TensorBoard;
 use crate::{
-    Best, Monitor, TrainConfig, TrainError, TrainingEvent, TrainingJob, TrainingOutcome,
-    TrainingState,
+    Best, Monitor, RunningMean, TrainConfig, TrainError, TrainingEvent, TrainingJob,
+    TrainingOutcome, TrainingState,
 };
 
 /// State that the epochs of a run share.
@@ -31,10 +31,17 @@ pub(crate) struct Training<'a> {
     loss: BatchLoss,
     /// Number of steps in an epoch.
     steps: usize,
-    /// Features of the validation images.
-    of_validation: FeatureTable,
+    validation: ValidationRows,
     history: History,
     curves: Option<TensorBoard>,
+}
+
+/// Rows that the validation metrics are computed from.
+pub(crate) enum ValidationRows {
+    /// Features of the validation images.
+    Features(FeatureTable),
+    /// Logits of the training images in the cross-validation, in a run without validation images.
+    OutOfFold(Vec<Vec<f32>>),
 }
 
 impl<'a> Training<'a> {
@@ -44,7 +51,7 @@ impl<'a> Training<'a> {
         device: Device,
         state: &TrainingState,
         history: History,
-        of_validation: FeatureTable,
+        validation: ValidationRows,
     ) -> Result<Self, TrainError> {
         let train = job.config.train;
         let curves = train.tensorboard.then(|| TensorBoard::open(job.run, state.epoch));
@@ -57,7 +64,7 @@ impl<'a> Training<'a> {
         let settings = &job.config.loss;
         let class_weights = settings.weights(job.data.classes(), job.data.training_labels())?;
         let loss = BatchLoss { class_weights, label_smoothing: settings.label_smoothing };
-        Ok(Self { job, device, loss, steps, of_validation, history, curves: curves.transpose()? })
+        Ok(Self { job, device, loss, steps, validation, history, curves: curves.transpose()? })
     }
 
     /// Runs the remaining steps of an epoch. If the run is cancelled, saves a checkpoint and breaks.
@@ -119,14 +126,18 @@ impl<'a> Training<'a> {
 
     /// Evaluates the validation images.
     pub(crate) fn validate(&mut self, checkpoint: &Checkpoint) -> Result<Validation, TrainError> {
-        let TrainingJob { data, device, config, .. } = *self.job;
+        let TrainingJob { device, config, .. } = *self.job;
         let TrainingState { epoch, step, .. } = checkpoint.state;
-        let (labels, batch_size) = (data.validation_labels(), config.train.batch_size);
+        let (labels, batch_size) = (self.validation_labels(), config.train.batch_size);
         let TrainConfig { calibrate, threshold, monitor, .. } = config.train;
         let wants_logits = calibrate || threshold.fixed().is_none() || monitor == Monitor::ValAuc;
         let loss = &self.loss.without_weights();
-        let table = &mut self.of_validation;
-        let found = validate(checkpoint, table, labels, batch_size, loss, device, wants_logits)?;
+        let found = match &mut self.validation {
+            ValidationRows::Features(table) => {
+                validate(checkpoint, table, labels, batch_size, loss, device, wants_logits)?
+            }
+            ValidationRows::OutOfFold(logits) => out_of_fold(logits, labels),
+        };
         if found.mean.loss().is_finite() {
             Ok(found)
         } else {
@@ -134,10 +145,18 @@ impl<'a> Training<'a> {
         }
     }
 
+    /// Returns the labels of the images that the validation metrics are computed from.
+    fn validation_labels(&self) -> &'a [usize] {
+        match self.validation {
+            ValidationRows::Features(_) => self.job.data.validation_labels(),
+            ValidationRows::OutOfFold(_) => self.job.data.training_labels(),
+        }
+    }
+
     /// Evaluates the model that a run starts from.
     pub(crate) fn evaluate_initial(&mut self, checkpoint: &Checkpoint) -> Result<Best, TrainError> {
         let Validation { mean, logits } = self.validate(checkpoint)?;
-        let labels = self.job.data.validation_labels();
+        let labels = self.validation_labels();
         Ok(Best {
             epoch: 0,
             val_loss: mean.loss(),
@@ -164,7 +183,7 @@ impl<'a> Training<'a> {
         let metrics = state.metrics(&validation.mean);
         let Metrics { epoch, val_loss, val_accuracy, .. } = metrics;
         let card = card_of(self.job, &state, Some(metrics));
-        let labels = self.job.data.validation_labels();
+        let labels = self.validation_labels();
         let val_auc = config.train.monitor.auc(labels, validation.logits.as_ref())?;
         let of_epoch = Best { val_auc, ..Best::of(&metrics) };
         let best = state.is_best(&of_epoch, config.train.monitor);
@@ -203,7 +222,7 @@ impl<'a> Training<'a> {
         let mut card = ModelCard { threshold: rule.fixed().unwrap_or(THRESHOLD), ..card };
         let Some(logits) = logits else { return card };
         let predicted = logits.iter().map(|row| most_likely(row)).collect();
-        let labels = self.job.data.validation_labels().to_vec();
+        let labels = self.validation_labels().to_vec();
         let mut predictions = Predictions::new(card.classes.len(), labels, logits, predicted);
         if calibrate && let Some(temperature) = predictions.fit_temperature() {
             card.temperature = temperature;
@@ -234,6 +253,17 @@ impl<'a> Training<'a> {
         on_event(TrainingEvent::Saved { path: self.job.run.last() });
         Ok(TrainingOutcome::Stopped { epochs: checkpoint.state.epoch })
     }
+}
+
+/// Returns the validation metrics of a cross-validation.
+fn out_of_fold(logits: &[Vec<f32>], labels: &[usize]) -> Validation {
+    let predicted = logits.iter().map(|row| most_likely(row)).collect();
+    let classes = logits.first().map_or(2, Vec::len);
+    let found = Predictions::new(classes, labels.to_vec(), logits.to_vec(), predicted);
+    let correct = (0..found.len()).filter(|&at| found.is_correct(at)).count();
+    let mut mean = RunningMean::default();
+    mean.add(found.log_loss(), correct, found.len());
+    Validation { mean, logits: Some(logits.to_vec()) }
 }
 
 /// Returns the model card for this state.

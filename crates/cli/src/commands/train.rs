@@ -9,7 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Args};
 use formats::FormatError;
 use model::{ModelCard, WeightsSearch, load_bundle, load_card};
-use photos::SplitShares;
+use photos::{HeldOut, SplitShares};
 use quoting::{Shown, argument};
 use report::Estimate;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use shards::{FeatureSet, Store};
 use train::{
     Best, Data, EpochRecord, InitialWeights, Predictions, RunConfig, RunDirectory, SavedCheckpoint,
     Schedule, TrainError, TrainedModel, TrainingEvent, TrainingJob, TrainingOutcome, WeightsChoice,
-    evaluate_test, fit, initial_layers, resume,
+    check_data, evaluate_test, fit, initial_layers, resume,
 };
 use vgg::{Pooling, Weights};
 
@@ -28,7 +28,7 @@ use crate::device::Devices;
 use crate::evaluation_json::{evaluation_json, uncalibrated_loss};
 use crate::history::History;
 use crate::inputs::{DataSource, Inputs};
-use crate::interrupt::{STOPPED, StopOnCtrlC};
+use crate::interrupt::{STOPPED, StopOnCtrlC, token};
 use crate::model_predictions::{VALIDATION, threshold_text, unfulfilled};
 use crate::output::{Output, OutputArguments};
 use crate::pipe::stderr;
@@ -79,7 +79,7 @@ pub(crate) struct TrainArguments {
     ///
     /// Trains up to two epochs twice, once without and once with interruptions, and compares the results. Nothing is
     /// saved.
-    #[arg(long, help_heading = "Resume", conflicts_with_all = ["out", "seeds"])]
+    #[arg(long, help_heading = "Resume", conflicts_with_all = ["out", "seeds", "folds"])]
     verify_resume: bool,
     /// Fail if an image file can't be read, instead of skipping it
     #[arg(long, help_heading = "Data")]
@@ -170,6 +170,10 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             let set = settings.open_features()?;
             let mut config = settings.resolve(set.as_ref().map(FeatureSet::settings))?;
             let devices = Devices::open(&config.device)?;
+            anyhow::ensure!(
+                !arguments.verify_resume || config.linear.is_none(),
+                "`--verify-resume` with `--head linear`, which is solved in one step\nhint: omit one of the two"
+            );
             if arguments.verify_resume {
                 // Values that the first run cached would hide a difference in the second run.
                 config.data.cache_dir = None;
@@ -180,15 +184,29 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
                 RunDirectory::check_free(path)?;
             }
             let found = match set {
-                Some(set) => DataSource::Features(set),
+                Some(set) => {
+                    let has_validation =
+                        set.folders().is_some_and(|folders| folders.validation.is_some());
+                    if settings.trains_on_all(&config) && !has_validation {
+                        config.data.validation_split = Some(0.0);
+                    }
+                    DataSource::Features(set)
+                }
                 None => {
                     RunDirectory::check_outside(path, &config.data.path)?;
                     if settings.demo {
                         demo::draw_where_missing(&config.data.path, output)?;
                     }
-                    let layout = config.data.find_layout()?;
+                    let mut layout = config.data.find_layout()?;
+                    if settings.trains_on_all(&config) && layout.validation.share().is_some() {
+                        layout.validation = HeldOut::Share(0.0);
+                        config.data.validation_split = Some(0.0);
+                    }
+                    let has_folds = config.data.folds.is_some() || config.linear.is_some();
                     anyhow::ensure!(
-                        !config.data.group_duplicates || layout.shares() != SplitShares::default(),
+                        !config.data.group_duplicates
+                            || has_folds
+                            || layout.shares() != SplitShares::default(),
                         "`--group-duplicates` for images whose splits are folders\nhint: omit it; `permafrost doctor` lists the duplicates"
                     );
                     DataSource::Images(layout)
@@ -199,6 +217,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> anyhow::Result<ExitCode> {
             let weights = config.load_weights()?;
             let strict = arguments.strict;
             let inputs = Inputs::load(&config, devices, weights, found, None, strict, output)?;
+            check_data(&config, inputs.data())?;
             if config.start != InitialWeights::Random {
                 // Detect an incompatible initial model before anything is written.
                 let (classes, device) = (inputs.data().classes(), inputs.devices.tensors());
@@ -251,7 +270,16 @@ fn go_with_seeds(
         let run = RunDirectory::create(parent.join(format!("seed-{seed}")), config)?;
         inputs.write_tables(&run, config)?;
         ended = go(config, inputs, &run, Last::Checkpoint(None), false, output);
-        if !ended.as_ref().is_ok_and(|code| *code == ExitCode::SUCCESS) {
+        let is_complete = ended.as_ref().is_ok_and(|code| *code == ExitCode::SUCCESS);
+        if is_complete {
+            runs.push(run.path().to_owned());
+        }
+        // Ctrl-C may come while a page is written.
+        let is_stopped = is_complete && token()?.is_cancelled() && number + 1 < seeds.len();
+        if is_stopped {
+            ended = Ok(ExitCode::from(STOPPED));
+        }
+        if !is_complete || is_stopped {
             let rest: Vec<String> = seeds[number + 1..].iter().map(u64::to_string).collect();
             if !rest.is_empty() {
                 output.say_last(format_args!(
@@ -265,7 +293,6 @@ fn go_with_seeds(
             }
             break;
         }
-        runs.push(run.path().to_owned());
     }
     if runs.len() > 1 {
         let page = parent.join("compare.html");
@@ -294,13 +321,17 @@ fn say_complete(
     let test = read_test(run)?;
     output.emit(|| events::complete(run.path(), epochs, best, test))?;
     let of_best = if run.best().is_dir() { "Its best model is in" } else { "There is no model in" };
+    let after = match config.linear {
+        Some(_) => String::new(),
+        None => format!(" after {epochs} epochs"),
+    };
     output.say_last(format_args!(
-        "The run in {} is complete after {epochs} epochs. {of_best} {}.",
+        "The run in {} is complete{after}. {of_best} {}.",
         run.path().shown(),
         run.best().shown()
     ))?;
     // A schedule ends with the configured epochs.
-    if config.optimizer.schedule == Schedule::Constant {
+    if config.linear.is_none() && config.optimizer.schedule == Schedule::Constant {
         output.say_last(format_args!(
             "To train it for longer, raise `epochs` or `patience` in {}.",
             run.config().shown()
@@ -427,9 +458,12 @@ fn go(
         }
         Trained::Stopped { epochs } => {
             output.emit(|| events::stopped(run.path(), epochs))?;
+            let after = match config.linear {
+                Some(_) => String::new(),
+                None => format!(" after {epochs} of {} epochs", config.train.epochs),
+            };
             output.say_last(format_args!(
-                "Stopped after {epochs} of {} epochs. To resume: permafrost train --resume {}",
-                config.train.epochs,
+                "Stopped{after}. To resume: permafrost train --resume {}",
                 argument(run.path())
             ))?;
             Ok(ExitCode::from(STOPPED))
@@ -537,12 +571,10 @@ impl Completed<'_> {
                 better(monitor)
             ))?;
         }
-        if config.linear.is_none() {
-            output.say_last(format_args!(
-                "Best epoch: {} - {}",
-                best.epoch,
-                metrics_text(&best)
-            ))?;
+        let metrics = metrics_text(&best);
+        match config.linear {
+            Some(_) => output.say_last(format_args!("Result: {metrics}"))?,
+            None => output.say_last(format_args!("Best epoch: {} - {metrics}", best.epoch))?,
         }
         for warning in &warnings {
             output.say_last(warning)?;

@@ -31,6 +31,7 @@ pub(crate) struct DashboardState {
 pub(super) enum Stage {
     Beginning,
     Features { set: ImageSet, done: usize, total: usize },
+    Folds { done: usize, total: usize },
     Step { epoch: usize, step: usize, steps: usize, loss: f64, accuracy: f64 },
 }
 
@@ -72,6 +73,7 @@ impl DashboardState {
                 self.measure(Work::Features(set), done, total);
                 self.stage = Stage::Features { set, done, total };
             }
+            TrainingEvent::Fold { done, total } => self.stage = Stage::Folds { done, total },
             TrainingEvent::Step { epoch, step, steps, loss, accuracy } => {
                 self.stage = Stage::Step { epoch, step, steps, loss, accuracy };
                 self.measure(Work::Steps, self.images_done(), self.total_images());

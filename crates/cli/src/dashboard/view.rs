@@ -72,11 +72,14 @@ fn draw_gauges(frame: &mut Frame<'_>, state: &DashboardState, area: Rect, colors
             let what = match set {
                 ImageSet::Training => "training features",
                 ImageSet::AugmentedCopies => "augmented copies",
-                ImageSet::Unaugmented => "scale of the features",
+                ImageSet::Unaugmented => "features without augmentation",
                 ImageSet::Validation => "validation features",
                 ImageSet::Test => "test features",
             };
             (what.to_owned(), share(done, total), format!("{done}/{total}"))
+        }
+        Stage::Folds { done, total } => {
+            ("cross-validation".to_owned(), share(done, total), format!("{done}/{total}"))
         }
         Stage::Step { epoch, step, steps, loss, accuracy } => (
             format!("epoch {epoch}/{epochs}"),

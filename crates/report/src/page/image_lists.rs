@@ -1,7 +1,6 @@
 //! Lists of images on the page of a run: the images of each cell of the confusion matrix, images whose label may be wrong,
 //! other mistakes, and uncertain predictions. The last three have no image in common, and show as many images of each
-//! class as possible. An
-//! image in several lists is read once.
+//! class as possible. An image in several lists is read once.
 
 use std::borrow::Cow;
 use std::collections::btree_map::Entry;
@@ -78,7 +77,7 @@ impl Kind {
             ]),
             Self::LabelErrors => Some([
                 "Labels that may be wrong",
-                "Classified as another class at least as confidently as that class's own images on average. Check that they are in the right folder.",
+                "The model is at least as confident of another class as of that class's own images on average. Check that these images are in the right folder.",
             ]),
             Self::LeastCertain => Some([
                 "Least certain predictions",

@@ -60,10 +60,13 @@ pub struct RunReport<'a> {
 pub struct FoldResults {
     /// Number of folds.
     pub count: usize,
+    /// Number of training images.
+    pub images: usize,
     /// Metrics over the folds.
     pub metrics: Vec<FoldMetric>,
-    /// Predictions for each training image, from a model that was not trained on it.
-    pub predictions: Predictions,
+    /// Predictions for each training image, from a model that was not trained on it; `None` if they are the predictions
+    /// that the page is about, in a run without validation images.
+    pub predictions: Option<Predictions>,
 }
 
 /// Results of one epoch.
@@ -79,7 +82,7 @@ pub struct Epoch {
 
 impl RunReport<'_> {
     /// Returns the HTML text of the page. `image` reads the validation image with the given index in the
-    /// predictions; the indices after them are those of the training images, if there is a cross-validation. `heat_map` computes the heat map of the predicted class, with values from 0 to 255 over the whole
+    /// predictions. With a cross-validation, the training images have the indices after them. `heat_map` computes the heat map of the predicted class, with values from 0 to 255 over the whole
     /// image, at the resolution of the model.
     ///
     /// # Errors
@@ -129,7 +132,7 @@ impl RunReport<'_> {
     ) -> Result<String, E> {
         assert!(!self.predictions.is_empty());
         assert_eq!(self.classes.len(), self.predictions.classes());
-        let folds = self.folds.map(|folds| &folds.predictions);
+        let folds = self.folds.and_then(|folds| folds.predictions.as_ref());
         let lists = ImageLists::read(self.classes, self.predictions, folds, image, heat_map)?;
         Ok(self.markup(&lists).into_string())
     }
@@ -161,11 +164,18 @@ impl RunReport<'_> {
         self.classes.len() > MANY
     }
 
+    /// Returns true if the predictions are for the validation images of a run.
+    fn is_of_validation(&self) -> bool {
+        let trains_on_all = self.folds.is_some_and(|folds| folds.predictions.is_none());
+        let is_of_run = !self.settings.is_empty() || !self.history.is_empty();
+        is_of_run && !trains_on_all
+    }
+
     fn result(&self) -> String {
         let (predictions, images) = match self.test {
             Some(test) => (test, "test images"),
-            None if self.history.is_empty() => (self.predictions, "images"),
-            None => (self.predictions, "validation images"),
+            None if self.is_of_validation() => (self.predictions, "validation images"),
+            None => (self.predictions, "images"),
         };
         let right = (0..predictions.len()).filter(|&at| predictions.is_correct(at)).count();
         format!(
@@ -206,7 +216,7 @@ impl RunReport<'_> {
                 h2 { @if self.test.is_some() { "Validation images" } @else { "Metrics" } }
                 p {
                     "With 95\u{a0}% intervals, which are wider with fewer images."
-                    @if self.test.is_some() { " The sections below are about the validation images, too." }
+                    @if self.test.is_some() { " The other sections are about the validation images, too, if they name no others." }
                 }
                 (table_of_metrics(self.predictions, "Metrics"))
             }
@@ -214,17 +224,23 @@ impl RunReport<'_> {
     }
 
     fn cross_validation(&self) -> Markup {
-        let Some(FoldResults { count, metrics, predictions }) = self.folds else { return html! {} };
+        let Some(FoldResults { count, images, metrics, predictions }) = self.folds else {
+            return html! {};
+        };
         html! {
             section {
                 h2 { "Cross-validation" }
-                p { (predictions.len()) " training images in " (count) " folds. The images of each fold were predicted by a model that was trained on the others." }
+                p {
+                    (images) " training images in " (count) " folds. The images of each fold were predicted by a model that was trained on others, and whose settings were chosen on others. The predicted class is the most likely one. Metrics of small folds are uncertain; the last column is about all images together."
+                    @if predictions.is_none() { " All metrics and images of this page are from these predictions; the model itself was trained on all images." }
+                }
                 div.wide tabindex="0" role="region" aria-label="Cross-validation" { table.scores {
-                    thead { tr { @for name in ["metric", "mean", "standard deviation"] { th scope="col" { (name) } } } }
-                    tbody { @for FoldMetric { name, mean, deviation } in metrics { tr {
+                    thead { tr { @for name in ["metric", "mean", "standard deviation", "all images"] { th scope="col" { (name) } } } }
+                    tbody { @for FoldMetric { name, mean, deviation, overall, .. } in metrics { tr {
                         th scope="row" { (name) }
                         td { (format!("{mean:.4}")) }
                         td { (format!("{deviation:.4}")) }
+                        td { (format!("{overall:.4}")) }
                     } } }
                 } }
             }
@@ -273,7 +289,7 @@ impl RunReport<'_> {
         html! {
             section {
                 h2 { "Scores by class" }
-                @if self.is_of_many() { p { "The " (scores.len()) " of " (self.classes.len()) " classes with the lowest F1." @if !self.history.is_empty() { " " code { (SCORES) } " among the plots lists all classes." } } }
+                @if self.is_of_many() { p { "The " (scores.len()) " of " (self.classes.len()) " classes with the lowest F1." @if !self.settings.is_empty() || !self.history.is_empty() { " " code { (SCORES) } " among the plots lists all classes." } } }
                 div.beside {
                     div {
                         div.wide tabindex="0" role="region" aria-label="Scores by class" { table.scores {

@@ -130,7 +130,7 @@ fn features_beyond_the_memory_limit_are_an_error() {
     config.data.cache_mb = 0;
     let run = RunDirectory::create(folder.path().join("run"), &config).expect("a free folder");
     let refused = go(&run, &config, never).expect_err("no memory");
-    assert!(matches!(refused, TrainError::FeaturesMemory { limit: 0 }), "{refused}");
+    assert!(matches!(refused, TrainError::FeaturesMemory { limit: 0, .. }), "{refused}");
 }
 
 #[test]
