@@ -92,6 +92,9 @@ pub fn choose_c(
     Ok((best.expect("a grid that is not empty").0, results))
 }
 
+/// Held-out samples with their logits.
+type HeldOut = Vec<(usize, Vec<f64>)>;
+
 /// Cross-validates each `c` of a grid. Each fit starts from that of the previous `c`.
 fn path(
     regression: &LogisticRegression,
@@ -114,7 +117,7 @@ fn path(
         }
         Ok(of_grid)
     };
-    let of_folds: Vec<Vec<Vec<(usize, Vec<f64>)>>> =
+    let of_folds: Vec<Vec<HeldOut>> =
         folds.par_iter().map(of_fold).collect::<Result<_, LinearError>>()?;
     let of_c = |at: usize| {
         let mut logits_of = vec![vec![]; samples.len()];

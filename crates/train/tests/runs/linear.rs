@@ -133,9 +133,11 @@ fn features_beyond_the_memory_limit_are_an_error() {
     assert!(matches!(refused, TrainError::FeaturesMemory { limit: 0, .. }), "{refused}");
 }
 
+type Change = fn(&mut RunConfig);
+
 #[test]
 fn settings_that_a_linear_head_does_not_have_are_refused() {
-    let change: [(&str, fn(&mut RunConfig)); 8] = [
+    let change: [(&str, Change); 8] = [
         ("linear.c", |config| config.linear = Some(LinearConfig { c: Some(0.0) })),
         ("head", |config| config.head.hidden_units = vec![4]),
         ("epochs", |config| config.train.epochs = 2),
